@@ -1,0 +1,1 @@
+"""The jobs: files here are the story, folders are the vocabulary."""

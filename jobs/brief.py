@@ -1,0 +1,102 @@
+"""Product list -> Brief.   python -m jobs.brief configs/demo.toml
+
+A brief is a product in one content type. Products are split into train, dev and val as the list
+says, else by a hash of their id, so that adding products never moves one.
+"""
+
+from pydantic import Field
+
+from jobs.domain.brand import BRANDS, Product, brand_folder, facts_json
+from jobs.domain.catalog import read_products
+from jobs.domain.errors import SettingsError
+from jobs.domain.prompts import content_type
+from jobs.domain.rows import Brief
+from jobs.domain.text import fingerprint
+from jobs.runtime.command import start
+from jobs.runtime.config import Section
+from jobs.runtime.stage import Counts, Job, Stage
+from jobs.runtime.tables import write_rows
+
+
+class BriefSettings(Section):
+    """What is to be written up."""
+
+    products: str = Field(default="products.jsonl", description="file in the brand's folder")
+    content_types: tuple[str, ...] = Field(min_length=1, description="names under prompts/write/")
+    train_products: int = Field(default=0, ge=0, description="at most so many; 0: all")
+    dev_products: int = Field(default=0, ge=0, description="likewise")
+    val_products: int = Field(default=0, ge=0, description="likewise")
+    dev_share: float = Field(default=0.1, ge=0, lt=1, description="where the list has no split")
+    val_share: float = Field(default=0.2, ge=0, lt=1, description="where the list has no split")
+
+
+def main(run: Stage) -> Counts:
+    """Read the products, split them, write a brief for each content type."""
+    settings = run.settings(BriefSettings)
+    products = read_products(brand_folder(run.config.brand) / settings.products, run.guide.language)
+    chosen = choose([(product, split_of(product, settings)) for product in products], settings)
+    known = {name for product, split in chosen if split != "val" for name in ingredients(product)}
+    kinds = [content_type(name, run.guide.language) for name in settings.content_types]
+    briefs = [
+        Brief(
+            brief_id=f"{product.product_id}/{kind.name}",
+            product_id=product.product_id,
+            split=split,
+            new_hero=split == "val" and product.ingredients[0].name not in known,
+            brand=run.config.brand,
+            language=run.guide.language,
+            content_type=kind.name,
+            facts=facts_json(product, run.guide.name),
+        )
+        for product, split in chosen
+        for kind in kinds
+    ]
+    notes = {
+        f"{split}_products": sum(1 for _, found in chosen if found == split)
+        for split in ("train", "dev", "val")
+    }
+    return Counts(len(briefs), write_rows(briefs, Brief, run.folder), notes=notes)
+
+
+def ingredients(product: Product) -> list[str]:
+    """The names of what a product is made of."""
+    return [ingredient.name for ingredient in product.ingredients]
+
+
+def split_of(product: Product, settings: BriefSettings) -> str:
+    """The product's own split, else by its id."""
+    if product.split:
+        return product.split
+    place = int(fingerprint("split", product.product_id), 16) / 16**16
+    if place < settings.val_share:
+        return "val"
+    return "dev" if place < settings.val_share + settings.dev_share else "train"
+
+
+def choose(
+    products: list[tuple[Product, str]], settings: BriefSettings
+) -> list[tuple[Product, str]]:
+    """The first so many of each split. Raises SettingsError where a split has no product."""
+    chosen = []
+    for split in ("train", "dev", "val"):
+        found = [pair for pair in products if pair[1] == split]
+        if not found:
+            raise SettingsError(
+                f"no product is in split {split!r}. Give the list a split column, or raise "
+                f"[brief] dev_share and val_share. Brands lie in {BRANDS.name}/."
+            )
+        limit: int = getattr(settings, f"{split}_products")
+        chosen += found[: limit or None]
+    return chosen
+
+
+JOB = Job(
+    name="brief",
+    main=main,
+    sections={"brief": BriefSettings},
+    sources=("configs/brands/{brand}", "prompts/write"),
+    needs_ray=False,
+)
+
+if __name__ == "__main__":
+    start("brief")

@@ -1,0 +1,1 @@
+"""What copy is. Pure Python: no Ray, no torch, no network."""

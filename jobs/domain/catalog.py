@@ -1,0 +1,165 @@
+"""Product lists as people have them: CSV, JSON or JSONL, with a BOM, in GB18030 or EUC-KR."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from jobs.domain.brand import Ingredient, Product, product_of
+from jobs.domain.errors import InputError
+
+ENCODINGS = {"zh": ("utf-8-sig", "gb18030"), "ko": ("utf-8-sig", "cp949"), "en": ("utf-8-sig",)}
+SPLITS = ("", "train", "dev", "val")
+MOST_PROBLEMS = 20  # lines listed in one message
+LISTS = ("effects", "suited_for")
+SEPARATOR = re.compile(r"[;；]")
+
+
+def read_products(path: Path, language: str) -> list[Product]:
+    """The products of a file, in its order.
+
+    A CSV has the columns of `Product`; lists are separated by `;` and an ingredient is written
+    `name|role|concentration`. Raises InputError listing each bad row with its line.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no product list {path}. Set [brief] products to a file.")
+    products: list[Product] = []
+    problems: list[str] = []
+    first_lines: dict[str, int] = {}
+    for line, record in _records(path, _decode(path, language)):
+        problem = _problem(record)
+        if not problem:
+            product_id = record["product_id"]
+            if product_id in first_lines:
+                seen = first_lines[product_id]
+                problem = f"product_id {product_id!r} is on line {seen} already"
+            else:
+                first_lines[product_id] = line
+                products.append(product_of(record))
+        if problem:
+            problems.append(f"{path.name}:{line}: {problem}")
+    if problems:
+        shown = "\n  ".join(problems[:MOST_PROBLEMS])
+        more = len(problems) - MOST_PROBLEMS
+        rest = f"\n  and {more} more" if more > 0 else ""
+        raise InputError(f"{len(problems)} bad product rows; correct them:\n  {shown}{rest}")
+    if not products:
+        raise InputError(f"{path} has no product. Wanted at least one row.")
+    return products
+
+
+def _decode(path: Path, language: str) -> str:
+    """The file's text in the first encoding that fits. Raises InputError naming those tried."""
+    content = path.read_bytes()
+    tried = ENCODINGS.get(language, ("utf-8-sig",))
+    for encoding in tried:
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise InputError(f"{path} is none of {', '.join(tried)}. Save it as UTF-8.")
+
+
+def _records(path: Path, text: str) -> Iterator[tuple[int, Any]]:
+    """Each row with its line number."""
+    if path.suffix == ".csv":
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        for record in reader:
+            yield reader.line_num, _from_csv(record)
+    elif path.suffix == ".jsonl":
+        # Not splitlines: a JSON string may hold U+2028 and other marks that it takes for line ends.
+        for number, line in enumerate(text.split("\n"), 1):
+            if line.strip():
+                yield number, _parsed(path, number, line)
+    elif path.suffix == ".json":
+        yield from _from_json(path, text)
+    else:
+        raise InputError(f"{path} ends in {path.suffix!r}; wanted .csv, .json or .jsonl.")
+
+
+def _from_json(path: Path, text: str) -> Iterator[tuple[int, Any]]:
+    """The objects of a JSON array, each with the line it begins on."""
+    entries = _parsed(path, 1, text)
+    if not isinstance(entries, list):
+        raise InputError(f"{path} holds a {type(entries).__name__}; wanted an array of products.")
+    decoder, position = json.JSONDecoder(), text.index("[") + 1
+    for _ in entries:
+        position += len(text[position:]) - len(text[position:].lstrip(" \t\r\n,"))
+        record, end = decoder.raw_decode(text, position)
+        yield text.count("\n", 0, position) + 1, record
+        position = end
+
+
+def _parsed(path: Path, number: int, line: str) -> Any:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError as error:
+        place = f"{path.name}:{number + error.lineno - 1}"
+        raise InputError(f"{place}: not JSON ({error.msg}). Correct that line.") from error
+
+
+def _from_csv(record: dict[str, Any]) -> dict[str, Any]:
+    """A CSV row in the shape of a JSON row."""
+    extra = [cell for cell in record.pop(None, ()) if cell.strip()]  # type: ignore[call-overload]
+    row: dict[str, Any] = {key: (value or "").strip() for key, value in record.items() if key}
+    if extra:
+        row[f"after the last ({extra[0]})"] = extra
+    for name in LISTS:
+        if name in row:
+            row[name] = [part.strip() for part in SEPARATOR.split(row[name]) if part.strip()]
+    if "ingredients" in row:
+        parts = [part.split("|") for part in SEPARATOR.split(row["ingredients"]) if part.strip()]
+        keys = [entry.name for entry in fields(Ingredient)]
+        row["ingredients"] = [
+            dict(zip(keys, (cell.strip() for cell in part), strict=False)) for part in parts
+        ]
+    return row
+
+
+def _problem(record: Any) -> str:
+    """What is wrong with a row, empty if nothing."""
+    if not isinstance(record, dict):
+        return f"a {type(record).__name__}; wanted an object"
+    known = {entry.name for entry in fields(Product)}
+    unknown = sorted(set(record) - known)
+    if unknown:
+        return f"unknown column {unknown[0]!r}; known are {', '.join(sorted(known))}"
+    for name in ("product_id", "name", "category"):
+        if not isinstance(record.get(name), str) or not record[name].strip():
+            return f"no {name}"
+    if record.get("split", "") not in SPLITS:
+        return f"split {record['split']!r}; wanted train, dev, val or nothing"
+    return _shape_problem(record) or _ingredient_problem(record.get("ingredients"))
+
+
+def _shape_problem(record: dict[str, Any]) -> str:
+    for name in ("texture", "size", "price"):
+        if not isinstance(record.get(name, ""), str):
+            return f"{name} is {record[name]!r}; wanted text with its unit"
+    for name in ("ingredients", *LISTS):
+        if not isinstance(record.get(name, []), list):
+            return f"{name} is a {type(record[name]).__name__}; wanted a list"
+    for name in LISTS:
+        wrong = [entry for entry in record.get(name, []) if not isinstance(entry, str)]
+        if wrong:
+            return f"{name} holds {wrong[0]!r}; wanted text"
+    return ""
+
+
+def _ingredient_problem(ingredients: Any) -> str:
+    if not ingredients:
+        return "no ingredients"
+    known = {entry.name for entry in fields(Ingredient)}
+    for entry in ingredients:
+        if not isinstance(entry, dict) or not entry.get("name") or not entry.get("role"):
+            return f"an ingredient without name or role: {entry!r}"[:120]
+        unknown = sorted(set(entry) - known)
+        if unknown:
+            return f"an ingredient with {unknown[0]!r}; known are {', '.join(sorted(known))}"
+        if not all(isinstance(value, str) for value in entry.values()):
+            return f"an ingredient whose values are not all text: {entry!r}"[:120]
+    return ""

@@ -1,0 +1,90 @@
+"""The row types of every table. A column exists only if it is declared here.
+
+A row that comes later carries the columns of the brief it stems from, so that each table can be
+read alone and one brief can be followed through all of them.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Brief:
+    """One product to be written up in one content type."""
+
+    brief_id: str  # product_id/content_type
+    product_id: str  # as the product list names it
+    split: str  # train, dev or val; all briefs of a product share it
+    new_hero: bool  # no train or dev product has this product's first ingredient
+    brand: str  # folder name under configs/brands/
+    language: str  # zh, ko or en
+    content_type: str  # file name under prompts/write/
+    facts: str  # the product's facts: the JSON object that every prompt shows
+
+
+@dataclass(frozen=True)
+class Draft(Brief):
+    """What a teacher wrote for a brief, as it came."""
+
+    draft_id: str  # brief_id#model#sample
+    sample: int  # 0, 1, ...: several drafts of one brief
+    model: str  # the teacher's model name
+    text: str  # the reply, untouched
+    journal_key: str  # where the raw reply lies in the journal
+
+
+@dataclass(frozen=True)
+class Copy(Brief):
+    """A draft that meets its content type's requirements."""
+
+    draft_id: str  # the draft it was cleaned from
+    text: str  # cleaned
+    passes: str  # names of the cleaning passes that changed it, in order, joined by a comma
+    journal_key: str  # the last paid reply that shaped the text
+
+
+@dataclass(frozen=True)
+class Dropped(Brief):
+    """A draft that is not used, and why."""
+
+    draft_id: str
+    text: str  # as it was when it was dropped
+    reason: str  # one filter's name
+    passes: str  # cleaning passes tried before, joined by a comma
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A reply that could not be had."""
+
+    row_id: str  # draft_id or answer_id
+    step: str  # stage name, with the pass or metric where there are several
+    error: str  # the error's name
+    message: str  # one line; never the prompt, never a key
+
+
+@dataclass(frozen=True)
+class Answer(Brief):
+    """What one candidate model wrote for a brief."""
+
+    answer_id: str  # brief_id@model
+    model: str  # golden, base, base_guide, sft, ...
+    text: str  # as it came
+    finish_reason: str  # stop, length, or reference for golden texts
+    prompt_tokens: int  # 0 for golden texts
+    completion_tokens: int  # 0 for golden texts
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one judge said about one answer on one metric."""
+
+    answer_id: str
+    brief_id: str
+    product_id: str
+    new_hero: bool  # as in the brief
+    content_type: str
+    model: str  # whose answer was judged; the judge never sees this
+    metric: str  # file name under prompts/judge/
+    score: float  # 1.0 worst .. 5.0 best
+    reason: str  # the judge's own sentence, kept so a person can disagree
+    journal_key: str  # where the raw reply lies in the journal

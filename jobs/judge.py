@@ -1,0 +1,82 @@
+"""Answer -> Verdict + Failed: a judge scores each answer alone.
+
+python -m jobs.judge configs/demo.toml
+
+Paid. The judge reads the rubric of the content type's family, the facts and the text; never who
+wrote it. A reply that is not a verdict is filed as failed, it is never a score.
+"""
+
+from typing import Any
+
+from ray.data import Dataset
+
+from jobs.domain.errors import VerdictError
+from jobs.domain.prompts import Message, content_type, load_prompt, render_judgement
+from jobs.domain.rows import Answer, Brief, Failed, Verdict
+from jobs.domain.verdicts import parse_verdict
+from jobs.llm.api import Api
+from jobs.llm.asking import Question, ask_all, spent
+from jobs.llm.reach import check_key, reach
+from jobs.runtime.command import start
+from jobs.runtime.progress import Watch
+from jobs.runtime.stage import Counts, Job, Stage
+from jobs.runtime.tables import brief_columns, read_dataset, write_dataset
+
+
+def main(run: Stage) -> Counts:
+    """Ask about every answer, read the replies strictly, write verdicts and failures."""
+    guide = run.guide
+
+    def build(row: dict[str, Any]) -> list[Message]:
+        return render_judgement(metric_of(row), Brief(**brief_columns(row)), guide, row["text"])
+
+    answers = read_dataset(Answer, run.input("answer"))
+    total = answers.count()
+    with reach(run, "judge") as endpoint, Watch(run.stage_id, total):
+        question = Question(build, answer_id, run.name)
+        replied = ask_all(answers, endpoint, question, shape=run.profile.api, stage_id=run.stage_id)
+    read = read_verdicts(replied)
+    out = write_dataset(read.filter(expr="error == ''"), Verdict, run.folder)
+    failed = write_dataset(read.filter(expr="error != ''"), Failed, run.folder)
+    return Counts(total, out, failed=failed, usd=spent(replied, endpoint))
+
+
+def metric_of(row: dict[str, Any]) -> str:
+    """The rubric: one for each family of content types."""
+    return content_type(row["content_type"], row["language"]).family
+
+
+def answer_id(row: dict[str, Any]) -> str:
+    """What a verdict that cannot be had is called."""
+    return str(row["answer_id"])
+
+
+def read_verdicts(replied: Dataset) -> Dataset:
+    """Each reply as a score and a reason, or with the error that it is no verdict."""
+
+    def read(row: dict[str, Any]) -> dict[str, Any]:
+        metric = metric_of(row)
+        blank = {"metric": metric, "score": 0.0, "reason": "", "journal_key": row["reply_key"]}
+        if row["error"]:
+            return {**row, **blank}
+        low, high = load_prompt("judge", metric, row["language"]).front["scale"]
+        try:
+            score, reason = parse_verdict(row["reply"], (low, high))
+        except VerdictError as error:
+            return {**row, **blank, "error": "no_verdict", "message": str(error)}
+        return {**row, **blank, "score": score, "reason": reason}
+
+    return replied.map(read).materialize()
+
+
+JOB = Job(
+    name="judge",
+    main=main,
+    sections={"judge": Api},
+    reads=("answer",),
+    sources=("prompts/judge", "prompts/partials", "jobs/llm/offline/judge"),
+    check=check_key("judge"),
+)
+
+if __name__ == "__main__":
+    start("judge")

@@ -1,0 +1,1 @@
+"""How a job runs: settings, storage, tables, stages, cluster, trainer, progress."""

@@ -1,0 +1,68 @@
+"""The only place that knows Ray Train: one training loop, on the workers of a profile."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray.train
+from ray.train import FailureConfig, RunConfig, ScalingConfig
+
+from jobs.domain.brand import ROOT
+from jobs.runtime.profile import TrainShape
+from jobs.runtime.storage import Folder
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A finished training."""
+
+    metrics: dict[str, Any]  # the last that the loop reported
+    checkpoint: ray.train.Checkpoint  # the last that it reported
+
+
+def fit(
+    loop: Callable[[Any], None], task: Any, shape: TrainShape, *, folder: Folder, name: str
+) -> Fit:
+    """Run `loop(task)` on every worker. The loop reports metrics with a checkpoint.
+
+    Checkpoints and resume state lie under `folder`; a run of the same name goes on from the last.
+    """
+    # Imported here: it brings torch, which no command needs to check a config (2 s of CPU).
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    on_gpu = shape.gpus_per_worker > 0
+    resources: dict[str, float] = {"CPU": shape.cpus_per_worker}
+    if on_gpu:
+        resources["GPU"] = shape.gpus_per_worker
+    filesystem, path = folder.resolve()
+    threads = str(shape.threads_per_worker)
+    environment = {
+        "OMP_NUM_THREADS": threads,
+        # DeepSpeed builds its CPU communication operator once; its build tools are looked up here.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PYTHONPATH": str(ROOT),
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+    trainer = TorchTrainer(
+        loop,
+        train_loop_config={"task": task, "shape": shape},
+        scaling_config=ScalingConfig(
+            num_workers=shape.workers, use_gpu=on_gpu, resources_per_worker=resources
+        ),
+        torch_config=TorchConfig(backend="nccl" if on_gpu else "gloo"),
+        run_config=RunConfig(  # type: ignore[call-arg]
+            name=name,
+            storage_path=path,
+            storage_filesystem=filesystem,
+            failure_config=FailureConfig(max_failures=2),
+            worker_runtime_env={"env_vars": environment},
+        ),
+    )
+    result = trainer.fit()
+    if result.checkpoint is None:
+        raise RuntimeError(f"the training {name} ended without a checkpoint")
+    return Fit(dict(result.metrics or {}), result.checkpoint)

@@ -1,0 +1,81 @@
+"""Print all that one brief became, stage by stage.
+
+python -m jobs.trace configs/demo.toml ys-001/paid_ad_bab
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from jobs.domain.errors import InputError
+from jobs.domain.rows import Answer, Brief, Copy, Draft, Dropped, Failed, Verdict
+from jobs.runtime.command import discover, load, speaking, stages_of
+from jobs.runtime.stage import Stage
+from jobs.runtime.tables import MANIFEST, read_table
+
+ROWS: dict[str, tuple[type, ...]] = {
+    "brief": (Brief,),
+    "generate": (Draft, Failed),
+    "clean": (Copy, Dropped, Failed),
+    "answer": (Answer,),
+    "judge": (Verdict, Failed),
+}
+SHOWN_ELSEWHERE = {entry.name for entry in fields(Brief)}  # once, at the top
+
+
+def rows_about(stage: Stage, row_type: type, brief_id: str) -> list[dict[str, Any]]:
+    """The rows of one table that stem from a brief."""
+    if not (stage.folder / row_type.__name__ / MANIFEST).exists():
+        return []
+    names = [entry.name for entry in fields(row_type)]
+    key = "brief_id" if "brief_id" in names else names[0]
+    rows: list[dict[str, Any]] = read_table(row_type, stage.folder).to_pylist()
+    if key == "brief_id":
+        return [row for row in rows if row[key] == brief_id]
+    return [row for row in rows if str(row[key]).startswith((f"{brief_id}#", f"{brief_id}@"))]
+
+
+def history(stages: Sequence[Stage], brief_id: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """(stage, row type, row) in the order of the run. Raises InputError for an unknown brief."""
+    found = [
+        (stage.name, row_type.__name__, row)
+        for stage in stages
+        for row_type in ROWS.get(stage.job.name, ())
+        for row in rows_about(stage, row_type, brief_id)
+    ]
+    if not found:
+        raise InputError(
+            f"no stage of this run knows the brief {brief_id!r}. Wanted product_id/content_type, "
+            f"as in ys-001/paid_ad_bab; the tables Brief and Answer list them."
+        )
+    return found
+
+
+def show(rows: Sequence[tuple[str, str, dict[str, Any]]]) -> None:
+    """Print the history."""
+    console = Console()
+    for stage, kind, row in rows:
+        table = Table(title=f"{stage}: {kind}", title_justify="left", show_header=False)
+        table.add_column()
+        table.add_column(overflow="fold")
+        for key, value in row.items():
+            if kind == Brief.__name__ or key not in SHOWN_ELSEWHERE:
+                table.add_row(key, str(value))
+        console.print(table)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Read the config and show one brief's history."""
+    if len(arguments) < 2 or arguments[1].startswith("-"):
+        raise InputError("wanted a config and a brief: python -m jobs.trace configs/demo.toml ID")
+    path, brief_id, *overrides = arguments
+    known = discover()
+    show(history(stages_of(load([path, *overrides], known), known), brief_id))
+
+
+if __name__ == "__main__":
+    speaking(lambda: main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""How weights change: the embedded base's pretraining, LoRA SFT, merging."""

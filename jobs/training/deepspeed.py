@@ -1,0 +1,47 @@
+"""DeepSpeed's config, computed in one place."""
+
+from typing import Any
+
+from jobs.runtime.profile import TrainShape
+
+
+def deepspeed_config(shape: TrainShape, bf16: bool) -> dict[str, Any]:
+    """ZeRO of the profile's stage; batch sizes and clipping are filled in by the Trainer.
+
+    On CPU the optimizer is torch's own fused AdamW: DeepSpeed's CPUAdam would be compiled first.
+    """
+    return {
+        "zero_optimization": {
+            "stage": shape.zero_stage,
+            "overlap_comm": shape.gpus_per_worker > 0,
+            "contiguous_gradients": True,
+        },
+        "bf16": {"enabled": bf16},
+        "zero_allow_untested_optimizer": True,
+        "train_micro_batch_size_per_gpu": "auto",
+        "gradient_accumulation_steps": "auto",
+        "train_batch_size": "auto",
+        "gradient_clipping": "auto",
+        "steps_per_print": 1_000_000_000,
+        "wall_clock_breakdown": False,
+    }
+
+
+def accumulation(global_batch: int, shape: TrainShape) -> tuple[int, int]:
+    """Rows a device takes at once, and steps accumulated, so that the global batch is exact.
+
+    Raises ValueError where the workers cannot share the global batch evenly.
+
+    >>> accumulation(32, TrainShape(workers=2, batch_per_device=8))
+    (8, 2)
+    >>> accumulation(4, TrainShape(workers=2, batch_per_device=8))
+    (2, 1)
+    """
+    share, rest = divmod(global_batch, shape.workers)
+    if rest or not share:
+        raise ValueError(
+            f"a global batch of {global_batch} cannot be shared by {shape.workers} workers; make "
+            f"it a multiple of {shape.workers}"
+        )
+    per_device = max(size for size in range(1, shape.batch_per_device + 1) if share % size == 0)
+    return per_device, share // per_device

@@ -1,0 +1,285 @@
+"""The embedded base: a tiny Qwen2-shaped model trained from scratch on generic copy.
+
+It exists so that the whole journey runs on a laptop. It differs from a textbook pretraining in that
+every example is a chat (a brief and its copy) and only the copy is learned: what a base model must
+bring here is the skill of copying facts out of a brief.
+"""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from jobs.runtime.config import Section
+from jobs.training.copying import start_copying
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import Qwen2ForCausalLM, Qwen2Tokenizer
+
+
+class Pretrain(Section):
+    """Corpus, shape and optimisation of the embedded base."""
+
+    examples: int = Field(default=12000, ge=10)
+    vocabulary: int = Field(default=5500, ge=300)
+    layers: int = Field(default=4, ge=3)
+    width: int = Field(default=192, ge=32)
+    heads: int = Field(default=3, ge=1, description="of 64 dimensions where width is 192")
+    tokens_per_step: int = Field(default=4096, ge=256, description="over all workers")
+    learning_rate: float = Field(default=0.01, gt=0, description="AdamW: embeddings and norms")
+    muon_learning_rate: float = Field(default=0.02, gt=0, description="Muon: matrices")
+    warmup_steps: int = Field(default=20, ge=0)
+    max_length: int = Field(default=1536, ge=128, description="positions of the model")
+    seed: int = 0
+
+
+ROPE_THETA = 1e6  # as in Qwen2.5: half of a head's dimensions then hardly turn within a brief
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One chat as tokens; the copy begins at `start`."""
+
+    tokens: list[int]
+    start: int
+
+
+@dataclass(frozen=True)
+class PretrainTask:
+    """What every worker is handed."""
+
+    settings: Pretrain
+    stage_id: str
+
+
+def build_model(settings: Pretrain, vocabulary: int, pad: int, end: int) -> "Qwen2ForCausalLM":
+    """A Qwen2 of the given shape with fresh weights, in float32."""
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    config = Qwen2Config(
+        vocab_size=vocabulary,
+        hidden_size=settings.width,
+        intermediate_size=settings.width * 8 // 3 // 16 * 16,
+        num_hidden_layers=settings.layers,
+        num_attention_heads=settings.heads,
+        num_key_value_heads=settings.heads,
+        max_position_embeddings=settings.max_length,
+        tie_word_embeddings=True,
+        rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
+        pad_token_id=pad,
+        eos_token_id=end,
+        bos_token_id=None,
+    )
+    model = Qwen2ForCausalLM(config)
+    start_copying(model)
+    return model
+
+
+def tokenized(
+    tokenizer: "Qwen2Tokenizer", chats: list[tuple[str, str]], max_length: int
+) -> list[Sample]:
+    """Prompt and copy as samples; those longer than the model's positions are left out."""
+    prompts = tokenizer([prompt for prompt, _ in chats], add_special_tokens=False)["input_ids"]
+    copies = tokenizer([copy for _, copy in chats], add_special_tokens=False)["input_ids"]
+    samples = [
+        Sample(prompt + copy, len(prompt)) for prompt, copy in zip(prompts, copies, strict=True)
+    ]
+    return [sample for sample in samples if len(sample.tokens) <= max_length]
+
+
+def batches(samples: list[Sample], tokens: int, seed: int) -> list[list[Sample]]:
+    """Batches of about `tokens` tokens of samples of like length, in a shuffled order."""
+    import random
+
+    source = random.Random(seed)
+    ordered = sorted(samples, key=lambda sample: (len(sample.tokens), source.random()))
+    found: list[list[Sample]] = [[]]
+    for sample in ordered:
+        if found[-1] and len(sample.tokens) * (len(found[-1]) + 1) > tokens:
+            found.append([])
+        found[-1].append(sample)
+    source.shuffle(found)
+    return found
+
+
+def loss_of(model: "Qwen2ForCausalLM", batch: list[Sample], pad: int) -> "torch.Tensor":
+    """Mean cross-entropy over the copies' tokens; logits are made only where they count.
+
+    Padding stands at the right, so the causal mask alone keeps it unseen.
+    """
+    import torch
+
+    longest = max(len(sample.tokens) for sample in batch)
+    ids_BT = torch.full((len(batch), longest), pad)
+    mark_BT = torch.zeros((len(batch), longest), dtype=torch.bool)
+    for row, sample in enumerate(batch):
+        ids_BT[row, : len(sample.tokens)] = torch.tensor(sample.tokens)
+        mark_BT[row, sample.start : len(sample.tokens)] = True
+    hidden_BTD = model.model(input_ids=ids_BT).last_hidden_state
+    logits_NV = model.lm_head(hidden_BTD[:, :-1][mark_BT[:, 1:]])
+    return torch.nn.functional.cross_entropy(logits_NV.float(), ids_BT[:, 1:][mark_BT[:, 1:]])
+
+
+def optimizers(model: "Qwen2ForCausalLM", settings: Pretrain) -> list["torch.optim.Optimizer"]:
+    """Muon for the matrices, AdamW for embeddings, biases and norms.
+
+    Muon: torch.optim.Muon, after Jordan et al. 2024.
+    """
+    import torch
+
+    matrices, others = [], []
+    for name, parameter in model.named_parameters():
+        is_matrix = parameter.ndim == 2 and "embed" not in name
+        (matrices if is_matrix else others).append(parameter)
+    return [
+        torch.optim.Muon(
+            matrices, lr=settings.muon_learning_rate, weight_decay=0.0, adjust_lr_fn="original"
+        ),
+        torch.optim.AdamW(others, lr=settings.learning_rate, weight_decay=0.0, betas=(0.9, 0.95)),
+    ]
+
+
+def rate(step: int, steps: int, warmup: int) -> float:
+    """The learning rate's factor: linear warm-up, flat, then linear to zero over the last 40 %.
+
+    >>> [round(rate(step, 100, 10), 2) for step in (0, 9, 50, 80, 98)]
+    [0.1, 1.0, 1.0, 0.5, 0.05]
+    """
+    if step < warmup:
+        return (step + 1) / warmup
+    return min(1.0, (steps - step) / (0.4 * steps))
+
+
+def average_gradients(model: "Qwen2ForCausalLM") -> None:
+    """The mean of all workers' gradients, as one flat message."""
+    import torch.distributed as dist
+    from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
+
+    if not dist.is_initialized() or dist.get_world_size() == 1:
+        return
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    flat = _flatten_dense_tensors(gradients)
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    parts = _unflatten_dense_tensors(flat, gradients)
+    for gradient, part in zip(gradients, parts, strict=True):
+        gradient.copy_(part)
+
+
+def pretrain_loop(config: dict[str, Any]) -> None:
+    """One worker's part of the pretraining; the first reports the model as the checkpoint."""
+    import ray.train
+    import torch
+
+    task, shape = config["task"], config["shape"]
+    torch.set_flush_denormal(True)  # denormal gradients of well-learned tokens cost a factor of 6
+    torch.set_num_threads(shape.threads_per_worker)
+    context = ray.train.get_context()
+    world, rank = context.get_world_size(), context.get_world_rank()
+    with tempfile.TemporaryDirectory() as scratch:
+        metrics = train_from_scratch(task, world, rank, Path(scratch))
+        checkpoint = ray.train.Checkpoint.from_directory(scratch) if rank == 0 else None
+        ray.train.report(metrics, checkpoint=checkpoint)
+
+
+def train_from_scratch(task: PretrainTask, world: int, rank: int, folder: Path) -> dict[str, float]:
+    """Learn a tokenizer and a model; the first worker writes them to `folder`."""
+    import torch
+
+    from jobs.runtime.progress import Counter
+
+    settings = task.settings
+    tokenizer = shared_tokenizer(settings, rank, folder)
+    samples = tokenized(
+        tokenizer, corpus_part(settings, tokenizer, world, rank), settings.max_length
+    )
+    parts = batches(samples, settings.tokens_per_step // world, settings.seed)
+    steps = shared_minimum(len(parts))
+    torch.manual_seed(settings.seed)
+    model = build_model(
+        settings, len(tokenizer), int(tokenizer.pad_token_id), int(tokenizer.eos_token_id)
+    )
+    movers = optimizers(model, settings)
+    bases = [[group["lr"] for group in mover.param_groups] for mover in movers]
+    count, loss = Counter(task.stage_id), torch.zeros(())
+    for step, batch in enumerate(parts[:steps]):
+        for mover, rates in zip(movers, bases, strict=True):
+            for group, base in zip(mover.param_groups, rates, strict=True):
+                group["lr"] = base * rate(step, steps, settings.warmup_steps)
+        # Float32 weights, bfloat16 products where the CPU has them: 1.3 times the tokens a second.
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=has_bf16()):
+            loss = loss_of(model, batch, int(tokenizer.pad_token_id))
+        loss.backward()
+        average_gradients(model)
+        for mover in movers:
+            mover.step()
+            mover.zero_grad(set_to_none=True)
+        tokens = sum(len(sample.tokens) for sample in batch)
+        count({"loss": float(loss)} if rank == 0 else {}, rows=len(batch), tokens=tokens)
+    if rank == 0:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    return {"loss": float(loss), "steps": steps, "parameters": model.num_parameters()}
+
+
+def has_bf16() -> bool:
+    """True where the CPU multiplies bfloat16 in hardware; elsewhere it would be slower."""
+    import torch
+
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def corpus_part(
+    settings: Pretrain, tokenizer: "Qwen2Tokenizer", world: int, rank: int
+) -> list[tuple[str, str]]:
+    """This worker's share of the corpus as (prompt, copy) texts in the chat template's form."""
+    from jobs.training.corpus import examples
+    from jobs.training.tokenizer import END
+
+    found = []
+    for example in examples(settings.examples // world, seed=settings.seed * world + rank + 1):
+        prompt = tokenizer.apply_chat_template(
+            example.messages[:-1], tokenize=False, add_generation_prompt=True
+        )
+        found.append((str(prompt), example.text + END))
+    return found
+
+
+def shared_tokenizer(settings: Pretrain, rank: int, folder: Path) -> "Qwen2Tokenizer":
+    """The tokenizer, learned by the first worker from a part of the corpus, sent to the others."""
+    import torch.distributed as dist
+
+    from jobs.training.corpus import examples
+    from jobs.training.tokenizer import learn_tokenizer, load_tokenizer
+
+    files: list[dict[str, bytes]] = [{}]
+    if rank == 0:
+        texts = (
+            message["content"]
+            for example in examples(TOKENIZER_EXAMPLES, seed=settings.seed)
+            for message in example.messages
+        )
+        learn_tokenizer(texts, settings.vocabulary, folder)
+        files = [{path.name: path.read_bytes() for path in folder.iterdir()}]
+    if dist.is_initialized():
+        dist.broadcast_object_list(files)
+    for name, content in files[0].items():
+        (folder / name).write_bytes(content)
+    return load_tokenizer(folder)
+
+
+TOKENIZER_EXAMPLES = 3000
+
+
+def shared_minimum(number: int) -> int:
+    """The smallest number that a worker has: all make the same number of steps."""
+    import torch
+    import torch.distributed as dist
+
+    value = torch.tensor(number)
+    if dist.is_initialized():
+        dist.all_reduce(value, op=dist.ReduceOp.MIN)
+    return int(value)

@@ -1,0 +1,1 @@
+"""Benches: `python -m tests.bench.<name>`; the last line is JSON with name, ratio, ok."""

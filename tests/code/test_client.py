@@ -1,0 +1,295 @@
+"""The client against a real server on loopback that misbehaves in every way an API can."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from aiohttp import web
+
+from jobs.llm import asking
+from jobs.llm import client as client_module
+from jobs.llm.api import Api
+from jobs.llm.asking import Ask, Question, Replied
+from jobs.llm.client import CallError, Client, Endpoint
+from jobs.runtime.storage import Folder
+
+CANARY = "sk-canary-1234567890"
+CHAT = [{"role": "user", "content": "写一篇广告。"}]
+TIMEOUT_S = 0.4
+ATTEMPTS = 3
+
+Step = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def completion(content: Any = "温和修护。", finish: str = "stop") -> dict[str, Any]:
+    message = {"role": "assistant", "content": content}
+    return {
+        "id": "c1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "choices": [{"index": 0, "finish_reason": finish, "message": message}],
+        "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
+    }
+
+
+def says(body: Any, status: int = 200, **headers: str) -> Step:
+    async def step(request: web.Request) -> web.StreamResponse:
+        return web.json_response(body, status=status, headers=headers)
+
+    return step
+
+
+def says_text(body: str, content_type: str) -> Step:
+    async def step(request: web.Request) -> web.StreamResponse:
+        return web.Response(text=body, content_type=content_type)
+
+    return step
+
+
+def fails(status: int, **headers: str) -> Step:
+    """An error whose text repeats the key, as some services do."""
+    return says({"error": {"message": f"no: {CANARY}", "type": "t"}}, status, **headers)
+
+
+async def hangs(request: web.Request) -> web.StreamResponse:
+    await asyncio.sleep(TIMEOUT_S * 5)
+    return web.json_response(completion())
+
+
+async def breaks_off(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    response.content_length = 5000
+    await response.prepare(request)
+    await response.write(b'{"id": "c1", ')
+    assert request.transport is not None
+    request.transport.close()
+    return response
+
+
+class Server:
+    """Plays its steps in order, the last one for ever; remembers what it was sent, and when."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = [says(completion())]
+        self.bodies: list[dict[str, Any]] = []
+        self.times: list[float] = []
+        self.keys: set[str] = set()
+        self.url = ""
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.bodies.append(await request.json())
+        self.times.append(time.monotonic())
+        self.keys.add(request.headers["Authorization"])
+        step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
+        return await step(request)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    playing = Server()
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", playing.answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    playing.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    yield playing
+    await runner.cleanup()
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "FIRST_WAIT_S", 0.005)
+    monkeypatch.setattr(client_module, "LONGEST_WAIT_S", 0.02)
+    monkeypatch.setenv("CANARY_KEY", CANARY)
+
+
+def endpoint(url: str, folder: Path, **settings: Any) -> Endpoint:
+    chosen = {"timeout_s": TIMEOUT_S, "attempts": ATTEMPTS, "api_key_env": "CANARY_KEY"} | settings
+    api = Api(base_url=url, model="m", **chosen)
+    return Endpoint(api, url, url, Folder(str(folder)))
+
+
+async def ask(target: Endpoint, chat: list[dict[str, str]] = CHAT, seed: int = 0) -> Any:
+    """The reply and whether it was paid, or the CallError."""
+    caller = Client(target, in_flight=4)
+    try:
+        return await caller.ask(chat, seed)
+    except CallError as error:
+        return error
+    finally:
+        caller.journal.commit()
+        await caller.close()
+
+
+@pytest.mark.parametrize(
+    ("steps", "sent"),
+    [
+        ([says(completion())], 1),
+        ([fails(429), says(completion())], 2),
+        ([fails(500), fails(503), says(completion())], 3),
+        ([fails(408), fails(409), says(completion())], 3),
+        ([hangs, says(completion())], 2),
+        ([breaks_off, says(completion())], 2),
+        ([says_text("<html>busy</html>", "text/html"), says(completion())], 2),
+        ([says_text('{"id": "c1", ', "application/json"), says(completion())], 2),
+    ],
+)
+async def test_what_passes_is_tried_again(
+    server: Server, tmp_path: Path, steps: list[Step], sent: int
+) -> None:
+    server.steps = steps
+    reply, paid = await ask(endpoint(server.url, tmp_path))
+    assert (reply.text, reply.finish_reason, paid) == ("温和修护。", "stop", True)
+    assert (reply.prompt_tokens, reply.completion_tokens) == (11, 7)
+    assert len(server.bodies) == sent
+
+
+@pytest.mark.parametrize(
+    ("step", "name", "sent"),
+    [
+        (fails(400), "http_400", 1),
+        (fails(401), "http_401", 1),
+        (fails(404), "http_404", 1),
+        (fails(429), "http_429", ATTEMPTS),
+        (fails(500), "http_500", ATTEMPTS),
+        (hangs, "timeout", ATTEMPTS),
+        (breaks_off, "connection", ATTEMPTS),
+        (says_text("<html>sign in</html>", "text/html"), "malformed_reply", ATTEMPTS),
+        (says_text('{"id": "c1", ', "application/json"), "malformed_reply", ATTEMPTS),
+        (says({"choices": [{"index": 0}]}), "malformed_reply", ATTEMPTS),
+        (says({"error": {"message": "overloaded"}}), "empty_reply", 1),
+        (says(completion() | {"choices": []}), "empty_reply", 1),
+        (says(completion(content=None)), "empty_reply", 1),
+        (says(completion(content="")), "empty_reply", 1),
+    ],
+)
+async def test_what_cannot_be_had_is_an_error_with_a_name(
+    server: Server, tmp_path: Path, step: Step, name: str, sent: int
+) -> None:
+    server.steps = [step]
+    error = await ask(endpoint(server.url, tmp_path))
+    assert isinstance(error, CallError)
+    assert error.name == name
+    assert len(server.bodies) == sent
+    assert server.keys == {f"Bearer {CANARY}"}
+    assert CANARY not in f"{error} {error!r} {error.name}"
+    assert CHAT[0]["content"] not in str(error)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+async def test_a_server_that_is_not_there(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    error = await ask(endpoint(f"http://127.0.0.1:{port}/v1", tmp_path))
+    assert isinstance(error, CallError)
+    assert error.name == "connection"
+
+
+async def test_retry_after_is_waited_for(server: Server, tmp_path: Path) -> None:
+    server.steps = [fails(429, **{"Retry-After": "0.3"}), says(completion())]
+    await ask(endpoint(server.url, tmp_path))
+    assert server.times[1] - server.times[0] >= 0.3
+
+
+async def test_a_call_is_paid_for_once(server: Server, tmp_path: Path) -> None:
+    target = endpoint(server.url, tmp_path)
+    caller = Client(target, in_flight=4)
+    first, paid = await caller.ask(CHAT, 0)
+    assert paid
+    assert await caller.ask(CHAT, 0) == (first, False)
+    caller.journal.commit()
+    await caller.close()
+    assert await ask(target) == (first, False)  # another process: only the folder is shared
+    assert len(server.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    ("chat", "seed", "settings"),
+    [
+        ([{"role": "user", "content": "写一篇广告！"}], 0, {}),
+        (CHAT, 1, {}),
+        (CHAT, 0, {"temperature": 0.5}),
+        (CHAT, 0, {"max_tokens": 99}),
+    ],
+)
+async def test_another_call_is_sent(
+    server: Server, tmp_path: Path, chat: Any, seed: int, settings: dict[str, Any]
+) -> None:
+    await ask(endpoint(server.url, tmp_path))
+    _, paid = await ask(endpoint(server.url, tmp_path, **settings), chat, seed)
+    assert paid
+    assert server.bodies[0] != server.bodies[1]
+
+
+async def test_a_segment_that_was_being_written_is_not_read(server: Server, tmp_path: Path) -> None:
+    (tmp_path / ".a1b2.jsonl.c3d4").write_text('{"key": "x", "te', encoding="utf-8")
+    _, paid = await ask(endpoint(server.url, tmp_path))
+    assert paid
+
+
+async def test_no_more_calls_at_once_than_slots(server: Server, tmp_path: Path) -> None:
+    under_way: list[int] = [0, 0]  # now, most
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        under_way[0] += 1
+        under_way[1] = max(under_way)
+        await asyncio.sleep(0.02)
+        under_way[0] -= 1
+        return web.json_response(completion())
+
+    server.steps = [slow]
+    caller = Client(endpoint(server.url, tmp_path), in_flight=3)
+    replies = await asyncio.gather(*(caller.ask(CHAT, seed) for seed in range(40)))
+    await caller.close()
+    assert under_way[1] == 3
+    assert len({reply.key for reply, _ in replies}) == 40
+    kept = Client(endpoint(server.url, tmp_path), in_flight=3)
+    await kept.close()
+    # The last 8 were never committed; the rest went to disk meanwhile.
+    assert len(kept.journal.replies) == client_module.COMMIT_EVERY
+
+
+async def test_rows_get_a_reply_or_a_named_error(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "Counter", lambda stage_id: lambda **sums: None)  # it wants Ray
+    plays = {"good": says(completion()), "long": says(completion("一半", "length"))}
+
+    async def by_text(request: web.Request) -> web.StreamResponse:
+        text = (await request.json())["messages"][0]["content"]
+        return await plays.get(text, fails(400))(request)
+
+    server.steps = [by_text]
+    question = Question(
+        build=lambda row: [{"role": "user", "content": row["text"]}],
+        row_id=lambda row: f"{row['text']}#1",
+        step="generate",
+    )
+
+    def replied() -> list[dict[str, Any]]:
+        ask_rows = Ask(endpoint(server.url, tmp_path), question, 4, "run/generate")
+        rows: list[dict[str, Any]] = ask_rows(
+            pa.table({"text": ["good", "long", "bad"]})
+        ).to_pylist()
+        return rows
+
+    names = [entry.name for entry in fields(Replied)]
+    good, long, bad = await asyncio.to_thread(replied)
+    assert list(good) == ["text", *names]
+    assert (good["reply"], good["error"], good["paid_tokens_out"]) == ("温和修护。", "", 7)
+    assert (long["error"], long["paid_tokens_in"]) == ("cut_off", 11)
+    assert (bad["row_id"], bad["step"], bad["error"]) == ("bad#1", "generate", "http_400")
+    assert (bad["reply"], bad["reply_key"], bad["paid_tokens_out"]) == ("", "", 0)
+    assert CANARY not in str([good, long, bad])
+    assert not any(CANARY in path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.jsonl"))
+    again = await asyncio.to_thread(replied)
+    assert [row["paid_tokens_out"] for row in again] == [0, 0, 0]
