@@ -44,26 +44,36 @@ def turning(model: "Qwen2ForCausalLM") -> "torch.Tensor":
 
 
 def look_back(model: "Qwen2ForCausalLM") -> "torch.Tensor":
-    """First layer: every head attends to the previous token and writes it beside the current.
+    """First layer: heads attend to the previous token, the last one to the token before that.
 
-    Queries and keys are biases alone; rotary embedding makes their product a function of distance,
-    largest at one. Returns the rotation (width, width) under which the previous token is written.
+    Queries and keys are biases alone; rotary embedding makes their product a function of distance.
+    A token `d` back is written through the d-th power of one rotation, so that the next layer's one
+    comparison matches the last two tokens with any two that stand side by side. Returns the
+    rotation (width, width).
     """
     import torch
 
     attention, angles = model.model.layers[0].self_attn, turning(model)
     size, fast = 2 * len(angles), (angles > FAST).float()
     loud = math.sqrt(SHARPNESS * math.sqrt(size) / float(fast.sum()))
-    key = torch.cat([fast, torch.zeros_like(fast)]) * loud
-    query = torch.cat([fast * torch.cos(angles), -fast * torch.sin(angles)]) * loud
     heads = model.config.num_attention_heads
+    distances = [1] * (heads - 1) + [2] if heads > 1 else [1]
+    key = torch.cat([fast, torch.zeros_like(fast)]) * loud
+    queries = [
+        torch.cat([fast * torch.cos(back * angles), -fast * torch.sin(back * angles)]) * loud
+        for back in distances
+    ]
     attention.q_proj.weight.mul_(0.1)
     attention.k_proj.weight.mul_(0.1)
-    attention.q_proj.bias.copy_(query.repeat(heads))
+    attention.q_proj.bias.copy_(torch.cat(queries))
     attention.k_proj.bias.copy_(key.repeat(heads))
     values, shift = rotation(model.config.hidden_size), rotation(model.config.hidden_size)
-    attention.v_proj.weight.copy_(values)
-    attention.o_proj.weight.copy_(EMBEDDING_STD * PREVIOUS * shift @ values.T)
+    for head, back in enumerate(distances):
+        rows = slice(head * size, (head + 1) * size)
+        seen = values[rows] if back == 1 else values[:size]  # what is compared has to be alike
+        written = torch.linalg.matrix_power(shift, back) @ seen.T
+        attention.v_proj.weight[rows] = seen
+        attention.o_proj.weight[:, rows] = EMBEDDING_STD * PREVIOUS * written
     return shift
 
 

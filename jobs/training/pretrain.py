@@ -5,6 +5,7 @@ every example is a chat (a brief and its copy) and only the copy is learned: wha
 bring here is the skill of copying facts out of a brief.
 """
 
+import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ class Pretrain(Section):
     learning_rate: float = Field(default=0.01, gt=0, description="AdamW: embeddings and norms")
     muon_learning_rate: float = Field(default=0.02, gt=0, description="Muon: matrices")
     warmup_steps: int = Field(default=20, ge=0)
+    fact_weight: float = Field(default=2.0, gt=0, description="of facts' tokens in the loss")
     max_length: int = Field(default=1536, ge=128, description="positions of the model")
     seed: int = 0
 
@@ -41,10 +43,10 @@ ROPE_THETA = 1e6  # as in Qwen2.5: half of a head's dimensions then hardly turn 
 
 @dataclass(frozen=True)
 class Sample:
-    """One chat as tokens; the copy begins at `start`."""
+    """One chat as tokens, and how much each counts in the loss: the prompt's not at all."""
 
     tokens: list[int]
-    start: int
+    weights: list[float]
 
 
 @dataclass(frozen=True)
@@ -78,16 +80,46 @@ def build_model(settings: Pretrain, vocabulary: int, pad: int, end: int) -> "Qwe
     return model
 
 
+@dataclass(frozen=True)
+class Chat:
+    """What is trained on, in the chat template's form."""
+
+    prompt: str
+    copy: str
+    facts: tuple[str, ...]  # what of the copy must be as the brief has it
+
+
 def tokenized(
-    tokenizer: "Qwen2Tokenizer", chats: list[tuple[str, str]], max_length: int
+    tokenizer: "Qwen2Tokenizer", chats: list[Chat], max_length: int, fact_weight: float
 ) -> list[Sample]:
-    """Prompt and copy as samples; those longer than the model's positions are left out."""
-    prompts = tokenizer([prompt for prompt, _ in chats], add_special_tokens=False)["input_ids"]
-    copies = tokenizer([copy for _, copy in chats], add_special_tokens=False)["input_ids"]
-    samples = [
-        Sample(prompt + copy, len(prompt)) for prompt, copy in zip(prompts, copies, strict=True)
-    ]
+    """The chats as samples; those longer than the model's positions are left out."""
+    prompts = tokenizer([chat.prompt for chat in chats], add_special_tokens=False)["input_ids"]
+    copies = tokenizer(
+        [chat.copy for chat in chats], add_special_tokens=False, return_offsets_mapping=True
+    )
+    samples = []
+    for chat, prompt, copy, spans in zip(
+        chats, prompts, copies["input_ids"], copies["offset_mapping"], strict=True
+    ):
+        in_facts = fact_characters(chat)
+        weights = [fact_weight if any(in_facts[a:b]) else 1.0 for a, b in spans]
+        samples.append(Sample(prompt + copy, [0.0] * len(prompt) + weights))
     return [sample for sample in samples if len(sample.tokens) <= max_length]
+
+
+def fact_characters(chat: Chat) -> list[bool]:
+    """For each character of the copy whether a fact covers it.
+
+    >>> fact_characters(Chat("", "含烟酰胺。", ("烟酰胺",)))
+    [False, True, True, True, False]
+    """
+    found = [False] * len(chat.copy)
+    for fact in chat.facts:
+        start = chat.copy.find(fact)
+        while start >= 0:
+            found[start : start + len(fact)] = [True] * len(fact)
+            start = chat.copy.find(fact, start + len(fact))
+    return found
 
 
 def batches(samples: list[Sample], tokens: int, seed: int) -> list[list[Sample]]:
@@ -106,7 +138,7 @@ def batches(samples: list[Sample], tokens: int, seed: int) -> list[list[Sample]]
 
 
 def loss_of(model: "Qwen2ForCausalLM", batch: list[Sample], pad: int) -> "torch.Tensor":
-    """Mean cross-entropy over the copies' tokens; logits are made only where they count.
+    """Weighted mean cross-entropy of the copies' tokens; logits are made only where they count.
 
     Padding stands at the right, so the causal mask alone keeps it unseen.
     """
@@ -114,13 +146,18 @@ def loss_of(model: "Qwen2ForCausalLM", batch: list[Sample], pad: int) -> "torch.
 
     longest = max(len(sample.tokens) for sample in batch)
     ids_BT = torch.full((len(batch), longest), pad)
-    mark_BT = torch.zeros((len(batch), longest), dtype=torch.bool)
+    weight_BT = torch.zeros((len(batch), longest))
     for row, sample in enumerate(batch):
         ids_BT[row, : len(sample.tokens)] = torch.tensor(sample.tokens)
-        mark_BT[row, sample.start : len(sample.tokens)] = True
+        weight_BT[row, : len(sample.tokens)] = torch.tensor(sample.weights)
     hidden_BTD = model.model(input_ids=ids_BT).last_hidden_state
-    logits_NV = model.lm_head(hidden_BTD[:, :-1][mark_BT[:, 1:]])
-    return torch.nn.functional.cross_entropy(logits_NV.float(), ids_BT[:, 1:][mark_BT[:, 1:]])
+    counts_BT = weight_BT[:, 1:] > 0
+    logits_NV = model.lm_head(hidden_BTD[:, :-1][counts_BT]).float()
+    weight_N = weight_BT[:, 1:][counts_BT]
+    loss_N = torch.nn.functional.cross_entropy(
+        logits_NV, ids_BT[:, 1:][counts_BT], reduction="none"
+    )
+    return (loss_N * weight_N).sum() / weight_N.sum()
 
 
 def optimizers(model: "Qwen2ForCausalLM", settings: Pretrain) -> list["torch.optim.Optimizer"]:
@@ -143,14 +180,14 @@ def optimizers(model: "Qwen2ForCausalLM", settings: Pretrain) -> list["torch.opt
 
 
 def rate(step: int, steps: int, warmup: int) -> float:
-    """The learning rate's factor: linear warm-up, flat, then linear to zero over the last 40 %.
+    """The learning rate's factor: linear warm-up, flat, then linear to zero over the last 60 %.
 
-    >>> [round(rate(step, 100, 10), 2) for step in (0, 9, 50, 80, 98)]
+    >>> [round(rate(step, 100, 10), 2) for step in (0, 9, 30, 70, 97)]
     [0.1, 1.0, 1.0, 0.5, 0.05]
     """
     if step < warmup:
         return (step + 1) / warmup
-    return min(1.0, (steps - step) / (0.4 * steps))
+    return min(1.0, (steps - step) / (0.6 * steps))
 
 
 def average_gradients(model: "Qwen2ForCausalLM") -> None:
@@ -193,9 +230,8 @@ def train_from_scratch(task: PretrainTask, world: int, rank: int, folder: Path) 
 
     settings = task.settings
     tokenizer = shared_tokenizer(settings, rank, folder)
-    samples = tokenized(
-        tokenizer, corpus_part(settings, tokenizer, world, rank), settings.max_length
-    )
+    chats = corpus_part(settings, tokenizer, world, rank)
+    samples = tokenized(tokenizer, chats, settings.max_length, settings.fact_weight)
     parts = batches(samples, settings.tokens_per_step // world, settings.seed)
     steps = shared_minimum(len(parts))
     torch.manual_seed(settings.seed)
@@ -218,11 +254,11 @@ def train_from_scratch(task: PretrainTask, world: int, rank: int, folder: Path) 
             mover.step()
             mover.zero_grad(set_to_none=True)
         tokens = sum(len(sample.tokens) for sample in batch)
-        count({"loss": float(loss)} if rank == 0 else {}, rows=len(batch), tokens=tokens)
+        count({"loss": loss.item()} if rank == 0 else {}, rows=len(batch), tokens=tokens)
     if rank == 0:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-    return {"loss": float(loss), "steps": steps, "parameters": model.num_parameters()}
+    return {"loss": loss.item(), "steps": steps, "parameters": model.num_parameters()}
 
 
 def has_bf16() -> bool:
@@ -234,8 +270,8 @@ def has_bf16() -> bool:
 
 def corpus_part(
     settings: Pretrain, tokenizer: "Qwen2Tokenizer", world: int, rank: int
-) -> list[tuple[str, str]]:
-    """This worker's share of the corpus as (prompt, copy) texts in the chat template's form."""
+) -> list[Chat]:
+    """This worker's share of the corpus."""
     from jobs.training.corpus import examples
     from jobs.training.tokenizer import END
 
@@ -244,8 +280,27 @@ def corpus_part(
         prompt = tokenizer.apply_chat_template(
             example.messages[:-1], tokenize=False, add_generation_prompt=True
         )
-        found.append((str(prompt), example.text + END))
+        found.append(Chat(str(prompt), example.text + END, fact_strings(example.brief.facts)))
     return found
+
+
+def fact_strings(facts_json: str) -> tuple[str, ...]:
+    """Every text among a brief's facts, content type and sort of product left out.
+
+    >>> fact_strings('{"content_type": "paid_ad_fab", "name": "a", "effects": ["b", "c"]}')
+    ('a', 'b', 'c')
+    """
+    facts = json.loads(facts_json)
+    values = [value for key, value in facts.items() if key not in ("content_type", "category")]
+    return tuple(text for value in values for text in strings_in(value))
+
+
+def strings_in(value: Any) -> list[str]:
+    """Every string within a JSON value."""
+    if isinstance(value, str):
+        return [value] if value else []
+    parts = value.values() if isinstance(value, dict) else value
+    return [text for part in parts for text in strings_in(part)]
 
 
 def shared_tokenizer(settings: Pretrain, rank: int, folder: Path) -> "Qwen2Tokenizer":

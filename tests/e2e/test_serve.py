@@ -79,7 +79,12 @@ def cluster() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", "disabled")
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(num_cpus=16, include_dashboard=False, object_store_memory=200 * 2**20)
+        ray.init(
+            address="local",  # never a cluster that another test left or is stopping
+            num_cpus=16,
+            include_dashboard=False,
+            object_store_memory=200 * 2**20,
+        )
         yield
         ray.shutdown()
 

@@ -13,11 +13,10 @@ from jobs.domain.prompts import Message, render_brief, render_guided
 from jobs.domain.rows import Brief
 from jobs.training.corpus.guides import draw_brand, house_guide, renamed, varied_guide
 from jobs.training.corpus.invention import Invented, invent, is_held_out
-from jobs.training.corpus.lexicon import InventedBrand, categories, plans_by_type, tones
+from jobs.training.corpus.lexicon import InventedBrand, plans_by_type, tones
 from jobs.training.corpus.writing import write
 
-DRILL = "drill"  # plans of a short ad that only states facts
-GUIDED = 0.15  # share of examples whose prompt shows the guide
+GUIDED = 0.1  # share of examples whose prompt shows the guide
 OWN_WORDS = 0.4  # share of the other examples that use the brand's encouraged words
 
 
@@ -41,8 +40,8 @@ def examples(count: int, seed: int) -> Iterator[Example]:
     """`count` examples of the training brands; the same ones for the same seed."""
     rng = Random(seed)
     for number in range(count):
-        plans = _draw_plans(rng)
-        while (example := _example(rng, plans, number)) is None:
+        content_type = _draw_type(rng)
+        while (example := _example(rng, content_type, number)) is None:
             pass  # the product fitted no plan, or is held out: take another
         yield example
 
@@ -50,36 +49,34 @@ def examples(count: int, seed: int) -> Iterator[Example]:
 def held_out_briefs(count: int, seed: int) -> list[tuple[Brief, Guide]]:
     """`count` briefs of brands and products that `examples` never shows, the types in turn."""
     rng = Random(seed)
-    types = [name for name in plans_by_type() if name != DRILL]
+    types = list(plans_by_type())
     found: list[tuple[Brief, Guide]] = []
     while len(found) < count:
         brand = draw_brand(rng, "held_out")
-        invented = invent(rng, categories()[brand.category], len(found))
+        invented = invent(rng, len(found))
         if is_held_out(invented.product.name):
             guide = house_guide(brand)
             found.append((_brief(invented, guide, types[len(found) % len(types)], "val"), guide))
     return found
 
 
-def _example(rng: Random, plans: str, number: int) -> Example | None:
+def _example(rng: Random, content_type: str, number: int) -> Example | None:
     """One example, or None where the drawn product fits no plan or is held out."""
-    guided = plans != DRILL and rng.random() < GUIDED
+    guided = rng.random() < GUIDED
     brand = draw_brand(rng, "train")
     guide = varied_guide(rng, brand) if guided and rng.random() < 0.5 else house_guide(brand)
     guide = renamed(rng, guide)
-    invented = invent(rng, categories()[brand.category], number)
+    invented = invent(rng, number)
     if is_held_out(invented.product.name):
         return None
-    text = _text(rng, plans, invented, guide if guided else _usual(rng, brand, guide), brand.tone)
+    known = guide if guided else _usual(rng, brand, guide)
+    text = _text(rng, content_type, invented, known, brand.tone)
     if text is None:
         return None
-    content_type = plans
-    if plans == DRILL:
-        content_type = rng.choice([name for name in plans_by_type() if name.startswith("paid_ad")])
     return Example(_brief(invented, guide, content_type, "train"), guide, guided, text)
 
 
-def _draw_plans(rng: Random) -> str:
+def _draw_type(rng: Random) -> str:
     plans = plans_by_type()
     return rng.choices(list(plans), [entry.weight for entry in plans.values()])[0]
 
@@ -90,8 +87,10 @@ def _usual(rng: Random, brand: InventedBrand, guide: Guide) -> Guide:
     return guide if known else replace(guide, encouraged=())
 
 
-def _text(rng: Random, plans: str, invented: Invented, guide: Guide, tone: str) -> str | None:
-    text = write(rng, plans, invented, guide, tones()[tone])
+def _text(
+    rng: Random, content_type: str, invented: Invented, guide: Guide, tone: str
+) -> str | None:
+    text = write(rng, content_type, invented, guide, tones()[tone])
     if text is None or any(word in text for word in guide.banned):
         return None
     return text

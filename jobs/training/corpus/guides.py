@@ -8,15 +8,13 @@ from jobs.domain.brand import Guide
 from jobs.training.corpus.invention import brand_name, is_held_out
 from jobs.training.corpus.lexicon import InventedBrand, brands, tones
 
-SKIN_CARE = "护肤"
-SKIN_CARE_SHARE = 0.5  # of all examples
+CATEGORY = "护肤"
 RENAMED = 1 / 3  # share of examples whose brand has a name of its own
 
 
 def draw_brand(rng: Random, part: str) -> InventedBrand:
-    """A brand of the part, `train` or `held_out`; half of them sell skin care."""
-    skin_care = rng.random() < SKIN_CARE_SHARE
-    return rng.choice([b for b in brands(part) if (b.category == SKIN_CARE) == skin_care])
+    """A brand of the part, `train` or `held_out`."""
+    return rng.choice(brands(part))
 
 
 @cache
@@ -26,9 +24,8 @@ def house_guide(brand: InventedBrand) -> Guide:
 
 
 def varied_guide(rng: Random, brand: InventedBrand) -> Guide:
-    """A guide that has to be read: other rules, and words of all brands of the category."""
-    like = [other for other in brands("train") if other.category == brand.category]
-    words = sorted({word for other in like for word in other.encouraged})
+    """A guide that has to be read: other rules, and any brands' words."""
+    words = sorted({word for other in brands("train") for word in other.encouraged})
     return _guide(brand, rng, tuple(rng.sample(words, rng.randint(5, min(8, len(words))))))
 
 
@@ -47,7 +44,7 @@ def _guide(brand: InventedBrand, rng: Random, encouraged: tuple[str, ...]) -> Gu
     return Guide(
         name=brand.name,
         language="zh",
-        category=brand.category,
+        category=CATEGORY,
         philosophy=brand.philosophy,
         persona=brand.persona,
         rules=tuple(rng.sample(tone.rules, rng.randint(2, min(4, len(tone.rules))))),

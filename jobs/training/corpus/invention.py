@@ -1,4 +1,4 @@
-"""Inventing products: half of all names are built of real words, half of any characters.
+"""Inventing products: most names are built of real words, some of any characters.
 
 What a tiny model must learn here is to copy facts that it has never seen, so names repeat as
 seldom as possible.
@@ -10,10 +10,11 @@ from random import Random
 from zlib import crc32
 
 from jobs.domain.brand import Ingredient, Product
-from jobs.training.corpus.lexicon import Category, Kind, Topic, categories, name_words
+from jobs.training.corpus.lexicon import Kind, Topic, name_words, skin_care
 
 HELD_OUT_NAMES = 16  # one name in 16 is never trained on
-STRANGE = 0.5  # share of names that are strings of any characters
+STRANGE = 0.15  # share of names that are strings of any characters
+MISSING = 1 / 12  # how often a product has no texture, no size or no price
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,6 @@ class Invented:
     """A product that does not exist, with what the texts about it may draw on."""
 
     product: Product
-    category: Category
     topic: Topic
     kind: Kind
 
@@ -47,10 +47,9 @@ def level_one() -> str:
 def usual() -> str:
     """The characters of the word lists, as often as they occur there."""
     words = [word for key, group in name_words().items() if key != "avoided" for word in group]
-    for category in categories().values():
-        words += [entry.name + entry.role for entry in category.ingredients]
-        words += [*category.audiences, *category.textures]
-        words += [effect for topic in category.topics for effect in topic.effects]
+    words += [entry.name + entry.role for entry in skin_care().ingredients]
+    words += [*skin_care().audiences, *skin_care().textures]
+    words += [effect for topic in skin_care().topics for effect in topic.effects]
     characters = "".join(mark for word in words for mark in word if "\u4e00" <= mark <= "\u9fff")
     return _without_avoided(characters)
 
@@ -85,11 +84,11 @@ def product_name(rng: Random, hero: str, noun: str) -> str:
     return rng.choice((*known, modifier + noun, modifier + hero + noun))
 
 
-def invent(rng: Random, category: Category, number: int) -> Invented:
-    """A product of the category with all its facts, some left out at random."""
-    topic = rng.choice(category.topics)
+def invent(rng: Random, number: int) -> Invented:
+    """A product with all its facts, some left out at random."""
+    topic = rng.choice(skin_care().topics)
     kind = rng.choice(topic.kinds)
-    ingredients = _ingredients(rng, category, topic)
+    ingredients = _ingredients(rng, topic)
     noun = rng.choice(kind.nouns)
     product = Product(
         product_id=f"invented-{number}",
@@ -97,28 +96,28 @@ def invent(rng: Random, category: Category, number: int) -> Invented:
         category=noun,
         ingredients=ingredients,
         effects=_effects(rng, topic),
-        suited_for=tuple(rng.sample(category.audiences, rng.choice((1, 1, 1, 2, 2, 3)))),
-        texture=_texture(rng, category),
+        suited_for=tuple(rng.sample(skin_care().audiences, rng.choice((1, 1, 1, 2, 2, 3)))),
+        texture=_texture(rng),
         size=_size(rng, kind),
-        price=f"{rng.randint(*kind.price)}元" if rng.random() < 0.88 else "",
+        price=f"{rng.randint(*kind.price)}元" if rng.random() >= MISSING else "",
         split="train",
     )
-    return Invented(product, category, topic, kind)
+    return Invented(product, topic, kind)
 
 
-def _ingredients(rng: Random, category: Category, topic: Topic) -> tuple[Ingredient, ...]:
-    stated = 0.75 if category.name == "护肤" else 0.4
+def _ingredients(rng: Random, topic: Topic) -> tuple[Ingredient, ...]:
+    stated = 0.75
     found: dict[str, Ingredient] = {}
     for _ in range(rng.choices((1, 2, 3, 4), (18, 46, 26, 10))[0]):
-        entry = _ingredient(rng, category, topic)
+        entry = _ingredient(rng, topic)
         concentration = _percent(rng) if rng.random() < stated else ""
         found[entry.name] = Ingredient(entry.name, entry.role, concentration)
         stated *= 0.7
     return tuple(found.values())
 
 
-def _ingredient(rng: Random, category: Category, topic: Topic) -> Ingredient:
-    known = rng.choice(topic.ingredients if rng.random() < 0.6 else category.ingredients)
+def _ingredient(rng: Random, topic: Topic) -> Ingredient:
+    known = rng.choice(topic.ingredients if rng.random() < 0.9 else skin_care().ingredients)
     if rng.random() >= STRANGE:
         return known
     words = name_words()
@@ -142,19 +141,19 @@ def _percent(rng: Random) -> str:
 
 def _effects(rng: Random, topic: Topic) -> tuple[str, ...]:
     effects = rng.sample(topic.effects, rng.choice((1, 2, 2, 2, 3)))
-    if rng.random() < 0.25:
+    if rng.random() < 0.1:
         effects[-1] = rng.choice(name_words()["effects_mixed"]).format(x=strange(rng, 2, 4))
     return tuple(effects)
 
 
-def _texture(rng: Random, category: Category) -> str:
-    if rng.random() < 0.2:
+def _texture(rng: Random) -> str:
+    if rng.random() < MISSING:
         return ""
-    return strange(rng, 2, 4) if rng.random() < 0.15 else rng.choice(category.textures)
+    return strange(rng, 2, 4) if rng.random() < 0.05 else rng.choice(skin_care().textures)
 
 
 def _size(rng: Random, kind: Kind) -> str:
-    if rng.random() < 0.12:
+    if rng.random() < MISSING:
         return ""
     number = rng.randint(1, 60) * rng.choice((1, 2, 5, 10))
     return rng.choice((*kind.sizes, kind.sizes[-1])).replace("#", str(number))

@@ -37,11 +37,9 @@ class Topic:
 
 
 @dataclass(frozen=True)
-class Category:
-    """What a brand sells."""
+class SkinCare:
+    """What the invented brands sell."""
 
-    name: str
-    words: dict[str, str]  # slot -> the category's word for it
     audiences: tuple[str, ...]
     textures: tuple[str, ...]
     topics: tuple[Topic, ...]
@@ -63,7 +61,6 @@ class InventedBrand:
     """A brand that does not exist."""
 
     name: str
-    category: str
     tone: str
     philosophy: str
     persona: str
@@ -76,7 +73,7 @@ class Plans:
 
     weight: int  # how often the type is drawn, against the others
     chars: tuple[int, int]  # bounds of a text, without white space
-    plans: tuple[tuple[str, ...], ...]
+    plans: tuple[tuple[tuple[str, ...], ...], ...]  # of each plan its lines, of each line its forms
 
 
 def read_data(*parts: str) -> dict[str, Any]:
@@ -112,29 +109,27 @@ def name_words() -> dict[str, tuple[str, ...]]:
 
 @cache
 def plans_by_type() -> dict[str, Plans]:
-    """Every content type's plans; `drill` is the short ad that only states facts."""
+    """Every content type's plans."""
     found = {}
     for path in sorted(DATA.glob("plans/*.toml")):
         for name, table in read_data("plans", path.name).items():
             low, high = table["chars"]
-            plans = tuple(tuple(plan) for plan in table["plans"])
+            plans = tuple(tuple(map(_forms, plan)) for plan in table["plans"])
             found[name] = Plans(table["weight"], (low, high), plans)
     return found
 
 
+def _forms(line: str | list[str]) -> tuple[str, ...]:
+    return (line,) if isinstance(line, str) else tuple(line)
+
+
 @cache
-def categories() -> dict[str, Category]:
-    """Every category by its name."""
-    tables = [read_data("categories", path.name) for path in sorted(DATA.glob("categories/*.toml"))]
-    return {table["name"]: _category(table) for table in tables}
-
-
-def _category(table: dict[str, Any]) -> Category:
+def skin_care() -> SkinCare:
+    """All that products are made of and can do."""
+    table = read_data("skin_care.toml")
     kinds = {entry["id"]: _kind(entry) for entry in table["kinds"]}
     topics = tuple(_topic(entry, kinds) for entry in table["topics"])
-    return Category(
-        name=table["name"],
-        words={key: table[key] for key in ("feel", "part", "recipe", "use", "field", "place")},
+    return SkinCare(
         audiences=tuple(table["audiences"]),
         textures=tuple(table["textures"]),
         topics=topics,

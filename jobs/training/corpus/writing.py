@@ -1,8 +1,8 @@
 """Turning a sentence plan into a text.
 
-A plan is a list of sentences. "?" marks one that may be left out, "*" is the place of the brand's
-own words, "/" starts a paragraph, "A || B" takes the first whose facts are there; a sentence
-whose facts are all missing is left out.
+A plan is a list of lines; of a line that is a list, one is drawn. "?" marks one that may be left
+out, "*" is the place of the brand's own words, "/" starts a paragraph, "A || B" takes the first
+whose facts are there; a line whose facts are all missing is left out.
 """
 
 import re
@@ -75,9 +75,10 @@ class _Filler:
 
 
 def _compose(
-    rng: Random, plan: tuple[str, ...], filler: _Filler, chars: tuple[int, int]
+    rng: Random, lines: tuple[tuple[str, ...], ...], filler: _Filler, chars: tuple[int, int]
 ) -> str | None:
     low, high = chars
+    plan = [rng.choice(forms) for forms in lines]
     words_line = "{words}" if "w1" in filler.values else ""
     sentences = ["" if line[0] == "?" else _sentence(filler, line, words_line) for line in plan]
     total = sum(len(sentence) for sentence in sentences if sentence != "\n")
@@ -108,7 +109,6 @@ def fact_values(rng: Random, invented: Invented, guide: Guide) -> dict[str, str]
     belief, truth = rng.choice(topic.myths)
     people = name_words()
     values = {
-        **invented.category.words,
         "brand": guide.name,
         "name": product.name,
         "noun": product.category,
