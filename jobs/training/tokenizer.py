@@ -1,9 +1,9 @@
 """The embedded base's tokenizer: a byte-level BPE learned from its own corpus, for a Qwen2 model.
 
 transformers loads every tokenizer beside a Qwen2 config as Qwen2Tokenizer, which cuts texts by
-Qwen's own pattern whatever the file says. So merges are learned here from pieces that are never
-longer than four ideographs and never cross punctuation (longer pieces were learned as phrases, and
-unseen names could not be copied), and the result is always loaded as Qwen2Tokenizer.
+Qwen's own pattern whatever the file says. So merges are learned here from pieces that never join
+two ideographs or cross punctuation (a name is then cut alike wherever it stands, and can be
+copied), and the result is always loaded as Qwen2Tokenizer.
 """
 
 import re
@@ -22,8 +22,8 @@ CHAT_TEMPLATE = (
     "{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
-# Runs of letters, single digits, up to four ideographs, quotes, white space, one other.
-PIECES = r"[A-Za-z_]+|[0-9]|[\u4e00-\u9fff]{1,4}|[\uac00-\ud7af]{1,4}|[\"\[\]{}:,]+|`+|\s+|."
+# Runs of letters, quotes and white space; single digits, ideographs and others.
+PIECES = r"[A-Za-z_]+|[0-9]|[\"\[\]{}:,]+|`+|\s+|."
 # A JSON key with all punctuation around it is one token: then the token before a value names its
 # field, which is what a copying head can look for.
 FIELD = re.compile(r'(?:["\[\]{},]*[A-Za-z_]+":["\[{]*)+')
@@ -31,6 +31,7 @@ FIELD_COUNT = 20  # seen so often, it is a token
 ROLES = ("system", "user", "assistant")
 # Every common character is a piece: a text of another vocabulary would fall apart into bytes.
 CHARACTER_WEIGHT = 60
+GREEK = "αβγδεω"  # as in β-葡聚糖
 
 
 def learn_tokenizer(texts: Iterable[str], vocabulary: int, folder: Path) -> "Qwen2Tokenizer":
@@ -80,7 +81,8 @@ def fields_of(texts: Iterable[str]) -> list[str]:
 def weighted(texts: Iterable[str]) -> Iterator[str]:
     """What merges are learned from: the texts without JSON keys, the roles, common characters."""
     yield from ROLES * 100
-    yield from (character for character in common_characters() for _ in range(CHARACTER_WEIGHT))
+    for character in (*common_characters(), *GREEK):
+        yield from [character] * CHARACTER_WEIGHT
     for text in texts:
         yield FIELD.sub("", text)
 

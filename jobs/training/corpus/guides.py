@@ -9,7 +9,7 @@ from jobs.training.corpus.invention import brand_name, is_held_out
 from jobs.training.corpus.lexicon import InventedBrand, brands, tones
 
 CATEGORY = "护肤"
-RENAMED = 1 / 3  # share of examples whose brand has a name of its own
+RENAMED = 0.8  # share of examples whose brand has a name of its own: names are to be read
 
 
 def draw_brand(rng: Random, part: str) -> InventedBrand:

@@ -1,7 +1,7 @@
-"""Inventing products: most names are built of real words, some of any characters.
+"""Inventing products: names are built of real words, in training now and then of any characters.
 
 What a tiny model must learn here is to copy facts that it has never seen, so names repeat as
-seldom as possible.
+seldom as possible. Strange names are for learning alone: no shop sells such a thing.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from jobs.domain.brand import Ingredient, Product
 from jobs.training.corpus.lexicon import Kind, Topic, name_words, skin_care
 
 HELD_OUT_NAMES = 16  # one name in 16 is never trained on
-STRANGE = 0.15  # share of names that are strings of any characters
+STRANGE = 0.15  # share of names that are strings of any characters, in training
 MISSING = 1 / 12  # how often a product has no texture, no size or no price
 
 
@@ -72,32 +72,32 @@ def brand_name(rng: Random) -> str:
     return "".join(rng.sample(name_words()["brand_words"], rng.choice((2, 2, 3, 4))))
 
 
-def product_name(rng: Random, hero: str, noun: str) -> str:
+def product_name(rng: Random, hero: str, noun: str, odd: float) -> str:
     """A product's name, built in one of many ways."""
     words = name_words()
     front, modifier = rng.choice(words["fronts"]), rng.choice(words["modifiers"])
-    if rng.random() < STRANGE:
-        odd = strange(rng)
-        forms = (odd + noun, odd + modifier + noun, odd, f"{odd[:2]}{hero}{noun}", hero + odd)
-        return rng.choice((*forms, odd + noun))
+    if rng.random() < odd:
+        new = strange(rng)
+        forms = (new + noun, new + modifier + noun, new, f"{new[:2]}{hero}{noun}", hero + new)
+        return rng.choice((*forms, new + noun))
     known = (hero + modifier + noun, hero + noun, front + modifier + noun, front + hero + noun)
     return rng.choice((*known, modifier + noun, modifier + hero + noun))
 
 
-def invent(rng: Random, number: int) -> Invented:
-    """A product with all its facts, some left out at random."""
+def invent(rng: Random, number: int, odd: float = STRANGE) -> Invented:
+    """A product with all its facts, some left out at random; a share of `odd` names are strange."""
     topic = rng.choice(skin_care().topics)
     kind = rng.choice(topic.kinds)
-    ingredients = _ingredients(rng, topic)
+    ingredients = _ingredients(rng, topic, odd)
     noun = rng.choice(kind.nouns)
     product = Product(
         product_id=f"invented-{number}",
-        name=product_name(rng, ingredients[0].name, noun),
+        name=product_name(rng, ingredients[0].name, noun, odd),
         category=noun,
         ingredients=ingredients,
-        effects=_effects(rng, topic),
+        effects=_effects(rng, topic, odd),
         suited_for=tuple(rng.sample(skin_care().audiences, rng.choice((1, 1, 1, 2, 2, 3)))),
-        texture=_texture(rng),
+        texture=_texture(rng, odd),
         size=_size(rng, kind),
         price=f"{rng.randint(*kind.price)}元" if rng.random() >= MISSING else "",
         split="train",
@@ -105,20 +105,20 @@ def invent(rng: Random, number: int) -> Invented:
     return Invented(product, topic, kind)
 
 
-def _ingredients(rng: Random, topic: Topic) -> tuple[Ingredient, ...]:
-    stated = 0.75
+def _ingredients(rng: Random, topic: Topic, odd: float) -> tuple[Ingredient, ...]:
+    stated = 0.8
     found: dict[str, Ingredient] = {}
     for _ in range(rng.choices((1, 2, 3, 4), (18, 46, 26, 10))[0]):
-        entry = _ingredient(rng, topic)
+        entry = _ingredient(rng, topic, odd)
         concentration = _percent(rng) if rng.random() < stated else ""
         found[entry.name] = Ingredient(entry.name, entry.role, concentration)
-        stated *= 0.7
+        stated = 0.1  # as brands do: of the hero, seldom of others
     return tuple(found.values())
 
 
-def _ingredient(rng: Random, topic: Topic) -> Ingredient:
+def _ingredient(rng: Random, topic: Topic, odd: float) -> Ingredient:
     known = rng.choice(topic.ingredients if rng.random() < 0.9 else skin_care().ingredients)
-    if rng.random() >= STRANGE:
+    if rng.random() >= odd:
         return known
     words = name_words()
     name = strange(rng)
@@ -139,17 +139,17 @@ def _percent(rng: Random) -> str:
     return f"{rng.randint(1, 99)}%" if rng.random() < 0.6 else f"{rng.randint(1, 99) / 100:g}%"
 
 
-def _effects(rng: Random, topic: Topic) -> tuple[str, ...]:
+def _effects(rng: Random, topic: Topic, odd: float) -> tuple[str, ...]:
     effects = rng.sample(topic.effects, rng.choice((1, 2, 2, 2, 3)))
-    if rng.random() < 0.1:
+    if rng.random() < odd / 2:
         effects[-1] = rng.choice(name_words()["effects_mixed"]).format(x=strange(rng, 2, 4))
     return tuple(effects)
 
 
-def _texture(rng: Random) -> str:
+def _texture(rng: Random, odd: float) -> str:
     if rng.random() < MISSING:
         return ""
-    return strange(rng, 2, 4) if rng.random() < 0.05 else rng.choice(skin_care().textures)
+    return strange(rng, 2, 4) if rng.random() < odd / 3 else rng.choice(skin_care().textures)
 
 
 def _size(rng: Random, kind: Kind) -> str:
