@@ -179,14 +179,18 @@ def sft_arguments(settings: Sft, shape: TrainShape, folder: str) -> Any:
 
     per_device, steps = accumulation(settings.global_batch, shape)
     bf16 = settings.precision == "bfloat16"
+    on_gpu = shape.gpus_per_worker > 0
+    model: dict[str, Any] = {"dtype": settings.precision}
+    if not on_gpu:  # plain matrix products are faster there than torch's flash attention
+        model["attn_implementation"] = "eager"
     free: dict[str, Any] = {
         "logging_steps": 5,
         "lr_scheduler_type": "cosine",
         "warmup_steps": 10,
         "optim": "adamw_torch_fused",
-        "activation_checkpointing": shape.gpus_per_worker > 0,
-        "model_init_kwargs": {"dtype": settings.precision},
-        "dataloader_pin_memory": shape.gpus_per_worker > 0,
+        "activation_checkpointing": on_gpu,
+        "model_init_kwargs": model,
+        "dataloader_pin_memory": on_gpu,
     }
     return SFTConfig(
         output_dir=folder,
@@ -198,7 +202,7 @@ def sft_arguments(settings: Sft, shape: TrainShape, folder: str) -> Any:
         learning_rate=settings.learning_rate,
         max_length=settings.max_length,
         bf16=bf16,
-        use_cpu=shape.gpus_per_worker == 0,
+        use_cpu=not on_gpu,
         completion_only_loss=True,
         save_strategy="steps",
         save_steps=settings.save_every_steps,
