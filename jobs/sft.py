@@ -4,6 +4,7 @@ python -m jobs.sft configs/demo.toml
 """
 
 import json
+import math
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def main(run: Stage) -> Counts:
     if not train:
         raise StageError(f"{run.name}: no copy of a train product is left after cleaning.")
     task = SftTask(settings, model_path(run, "base"), train, dev, run.stage_id)
-    steps = round(len(train) * settings.epochs / settings.global_batch)
+    steps = math.ceil(math.ceil(len(train) / settings.global_batch) * settings.epochs)
     with Watch(run.stage_id, steps):
         fitted = fit(
             sft_loop, task, run.profile.train, folder=run.folder / "checkpoints", name="train"

@@ -122,7 +122,7 @@ class Watcher(threading.Thread):
         while not self.stopped.wait(PLAIN_SECONDS):
             rows, rates = self._read()
             seconds = time.monotonic() - self.began
-            left = f", {duration(seconds / rows * (self.total - rows))} left" if rows else ""
+            left = f", {duration(seconds / rows * max(self.total - rows, 0))} left" if rows else ""
             print(f"{self.stage}: {rows:.0f}/{self.total} {rates}{left}", flush=True)
 
 

@@ -210,7 +210,7 @@ def keep_unseen(model: "Qwen2ForCausalLM", batch: list[Sample]) -> None:
 
 
 def keep_length(model: "Qwen2ForCausalLM") -> None:
-    """Scale all embeddings back to the length they began with: a rare token is as loud as another."""
+    """Scale embeddings back to the length they began with: rare tokens are as loud as others."""
     import torch
 
     with torch.no_grad():
