@@ -37,8 +37,9 @@ JOB = Job(
     name="pretrain",
     main=main,
     sections={"pretrain": Pretrain},
-    sources=("jobs/training/corpus", "jobs/training/pretrain.py", "jobs/training/copying.py",
-             "jobs/training/tokenizer.py", "prompts/chat", "prompts/write", "prompts/partials"),
+    sources=("jobs/training/corpus", "jobs/training/pretrain.py", "jobs/training/chats.py",
+             "jobs/training/copying.py", "jobs/training/tokenizer.py",
+             "prompts/chat", "prompts/write", "prompts/partials"),
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ python -m serve.ask configs/demo.toml [--brief ys-019/paid_ad_fab]
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from openai import OpenAI
 from pydantic import ValidationError
@@ -56,14 +57,23 @@ def settings_of(config: Whole) -> ServeSettings:
         ) from error
 
 
-def ask(base_url: str, model: str, brief: Brief) -> str:
-    """One chat completion for a brief, over HTTP."""
+def sampling_of(config: Whole) -> dict[str, Any]:
+    """The `answer` job's sampling as arguments of the openai client."""
+    settings = config.answer  # type: ignore[attr-defined]
+    return {
+        "temperature": settings.temperature,
+        "max_tokens": settings.max_tokens,
+        "extra_body": settings.vllm,
+    }
+
+
+def ask(base_url: str, model: str, brief: Brief, sampling: Mapping[str, Any]) -> str:
+    """One chat completion for a brief, over HTTP, sampled as the `answer` job samples."""
     client = OpenAI(base_url=base_url, api_key="none", timeout=120)
     answer = client.chat.completions.create(
         model=model,
         messages=render_brief(brief, load_guide(brief.brand)),  # type: ignore[arg-type]
-        temperature=0.0,
-        max_tokens=512,
+        **sampling,
     )
     return answer.choices[0].message.content or ""
 
@@ -77,11 +87,13 @@ def main(arguments: Sequence[str]) -> None:
     chosen, overrides = parser.parse_known_args(arguments)
     config = load([chosen.config, *overrides], discover())
     brief, settings = chosen_brief(config, chosen.brief), settings_of(config)
+    sampling = sampling_of(config)
     print(f"starting the endpoint for {settings.model} ...", flush=True)
     connect(read_profile(config.profile))
     with endpoint(settings, chosen.port) as base_url:
         print(f"{base_url} answers as {settings.model_id!r}; asked for {brief.brief_id}:")
-        print(f"\n  {ask(base_url, settings.model_id, brief)}\n", flush=True)
+        reply = ask(base_url, settings.model_id, brief, sampling)
+        print(f"\n  {reply}\n", flush=True)
     print("the endpoint is stopped", flush=True)
 
 

@@ -5,9 +5,7 @@ every example is a chat (a brief and its copy) and only the copy is learned: wha
 bring here is the skill of copying facts out of a brief.
 """
 
-import json
 import random
-import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from jobs.runtime.config import Section
+from jobs.training.chats import Sample, batches, corpus_part, shared_tokenizer, tokenized
 from jobs.training.copying import EMBEDDING_STD, start_copying
 
 if TYPE_CHECKING:
     import torch
-    from transformers import Qwen2ForCausalLM, Qwen2Tokenizer
+    from transformers import Qwen2ForCausalLM
 
 
 class Pretrain(Section):
@@ -35,21 +34,12 @@ class Pretrain(Section):
     learning_rate: float = Field(default=0.03, gt=0, description="AdamW: biases and norms")
     embedding_learning_rate: float = Field(default=0.04, gt=0, description="AdamW")
     muon_learning_rate: float = Field(default=0.012, gt=0, description="Muon: matrices")
-    warmup_steps: int = Field(default=20, ge=0)
     fact_weight: float = Field(default=3.0, gt=0, description="of facts' first tokens in the loss")
     max_length: int = Field(default=1536, ge=128, description="positions of the model")
     seed: int = 0
 
 
 ROPE_THETA = 1e6  # as in Qwen2.5: half of a head's dimensions then hardly turn within a brief
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One chat as tokens, and how much each counts in the loss: the prompt's not at all."""
-
-    tokens: list[int]
-    weights: list[float]
 
 
 @dataclass(frozen=True)
@@ -83,56 +73,6 @@ def build_model(settings: Pretrain, vocabulary: int, pad: int, end: int) -> "Qwe
     model = Qwen2ForCausalLM(config)
     start_copying(model)
     return model
-
-
-@dataclass(frozen=True)
-class Chat:
-    """What is trained on, in the chat template's form."""
-
-    prompt: str
-    copy: str
-    facts: tuple[str, ...]  # what of the copy must be as the brief has it
-
-
-def tokenized(
-    tokenizer: "Qwen2Tokenizer", chats: list[Chat], max_length: int, fact_weight: float
-) -> list[Sample]:
-    """The chats as samples; those longer than the model's positions are left out."""
-    prompts = tokenizer([chat.prompt for chat in chats], add_special_tokens=False)["input_ids"]
-    copies = tokenizer(
-        [chat.copy for chat in chats], add_special_tokens=False, return_offsets_mapping=True
-    )
-    samples = []
-    for chat, prompt, copy, spans in zip(
-        chats, prompts, copies["input_ids"], copies["offset_mapping"], strict=True
-    ):
-        starts = fact_starts(chat)
-        weights = [fact_weight if starts.intersection(range(a, b)) else 1.0 for a, b in spans]
-        samples.append(Sample(prompt + copy, [0.0] * len(prompt) + weights))
-    return [sample for sample in samples if len(sample.tokens) <= max_length]
-
-
-def fact_starts(chat: Chat) -> set[int]:
-    """The places in the copy where a fact begins. What follows of it is easily copied.
-
-    >>> fact_starts(Chat("", "含烟酰胺，烟酰胺。", ("烟酰胺",)))
-    {1, 5}
-    """
-    return {
-        found.start() for fact in chat.facts for found in re.finditer(re.escape(fact), chat.copy)
-    }
-
-
-def batches(samples: list[Sample], tokens: int, seed: int) -> list[list[Sample]]:
-    """Batches of at most `tokens` tokens, each of samples of like length, the shortest first."""
-    source = random.Random(seed)
-    ordered = sorted(samples, key=lambda sample: (len(sample.tokens), source.random()))
-    found: list[list[Sample]] = [[]]
-    for sample in ordered:
-        if found[-1] and len(sample.tokens) * (len(found[-1]) + 1) > tokens:
-            found.append([])
-        found[-1].append(sample)
-    return found
 
 
 def loss_of(model: "Qwen2ForCausalLM", batch: list[Sample], pad: int) -> "torch.Tensor":
@@ -184,7 +124,7 @@ def optimizers(model: "Qwen2ForCausalLM", settings: Pretrain) -> list["torch.opt
     ]
 
 
-def rate(step: int, steps: int, warmup: int) -> float:
+def rate(step: int, steps: int, warmup: int = 20) -> float:
     """The learning rate's factor: linear warm-up, flat, then linear to zero over the last 60 %.
 
     >>> [round(rate(step, 100, 10), 2) for step in (0, 9, 30, 70, 97)]
@@ -257,8 +197,8 @@ def train_from_scratch(task: PretrainTask, world: int, rank: int, folder: Path) 
     from jobs.runtime.progress import Counter
 
     settings = task.settings
-    tokenizer = shared_tokenizer(settings, rank, folder)
-    chats = corpus_part(settings, tokenizer, world, rank)
+    tokenizer = shared_tokenizer(settings.vocabulary, settings.seed, rank, folder)
+    chats = corpus_part(settings.examples // world, settings.seed * world + rank + 1, tokenizer)
     samples = tokenized(tokenizer, chats, settings.max_length, settings.fact_weight)
     parts = batches(samples, settings.tokens_per_step // world, settings.seed)
     steps = shared_minimum(len(parts))
@@ -274,7 +214,7 @@ def train_from_scratch(task: PretrainTask, world: int, rank: int, folder: Path) 
     for step, batch in enumerate(parts):
         for mover, rates in zip(movers, bases, strict=True):
             for group, base in zip(mover.param_groups, rates, strict=True):
-                group["lr"] = base * rate(step, steps, settings.warmup_steps)
+                group["lr"] = base * rate(step, steps)
         # Float32 weights, bfloat16 products where the CPU has them: 1.3 times the tokens a second.
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=has_bf16()):
             loss = loss_of(model, batch, int(tokenizer.pad_token_id))
@@ -298,67 +238,6 @@ def has_bf16() -> bool:
     import torch
 
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
-def corpus_part(
-    settings: Pretrain, tokenizer: "Qwen2Tokenizer", world: int, rank: int
-) -> list[Chat]:
-    """This worker's share of the corpus."""
-    from jobs.training.corpus import examples
-    from jobs.training.tokenizer import END
-
-    found = []
-    for example in examples(settings.examples // world, seed=settings.seed * world + rank + 1):
-        prompt = tokenizer.apply_chat_template(
-            example.messages[:-1], tokenize=False, add_generation_prompt=True
-        )
-        found.append(Chat(str(prompt), example.text + END, fact_strings(example.brief.facts)))
-    return found
-
-
-def fact_strings(facts_json: str) -> tuple[str, ...]:
-    """Every text among a brief's facts, content type and sort of product left out.
-
-    >>> fact_strings('{"content_type": "paid_ad_fab", "name": "a", "effects": ["b", "c"]}')
-    ('a', 'b', 'c')
-    """
-    facts = json.loads(facts_json)
-    values = [value for key, value in facts.items() if key not in ("content_type", "category")]
-    return tuple(text for value in values for text in strings_in(value))
-
-
-def strings_in(value: Any) -> list[str]:
-    """Every string within a JSON value."""
-    if isinstance(value, str):
-        return [value] if value else []
-    parts = value.values() if isinstance(value, dict) else value
-    return [text for part in parts for text in strings_in(part)]
-
-
-def shared_tokenizer(settings: Pretrain, rank: int, folder: Path) -> "Qwen2Tokenizer":
-    """The tokenizer, learned by the first worker from a part of the corpus, sent to the others."""
-    import torch.distributed as dist
-
-    from jobs.training.corpus import examples
-    from jobs.training.tokenizer import learn_tokenizer, load_tokenizer
-
-    files: list[dict[str, bytes]] = [{}]
-    if rank == 0:
-        texts = (
-            message["content"]
-            for example in examples(TOKENIZER_EXAMPLES, seed=settings.seed)
-            for message in example.messages
-        )
-        learn_tokenizer(texts, settings.vocabulary, folder)
-        files = [{path.name: path.read_bytes() for path in folder.iterdir()}]
-    if dist.is_initialized():
-        dist.broadcast_object_list(files)
-    for name, content in files[0].items():
-        (folder / name).write_bytes(content)
-    return load_tokenizer(folder)
-
-
-TOKENIZER_EXAMPLES = 3000
 
 
 def shared_minimum(number: int) -> int:

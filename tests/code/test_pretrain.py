@@ -4,10 +4,9 @@ import pytest
 import torch
 from transformers import Qwen2ForCausalLM
 
+from jobs.training.chats import Sample, batches
 from jobs.training.pretrain import (
     Pretrain,
-    Sample,
-    batches,
     build_model,
     keep_length,
     keep_unseen,

@@ -119,9 +119,10 @@ async def test_the_endpoint_is_sent_the_same_chat() -> None:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     one = Brief(**vars(brief()) | {"brand": "yuansu"})
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    assert await asyncio.to_thread(ask, url, "m", one) == "温和修护。"
+    assert await asyncio.to_thread(ask, url, "m", one, {"max_tokens": 9}) == "温和修护。"
     await runner.cleanup()
     assert sent[0]["messages"] == render_brief(one, load_guide("yuansu"))
+    assert sent[0]["max_tokens"] == 9
 
 
 def test_the_short_chat_by_hand() -> None:
