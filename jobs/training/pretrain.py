@@ -34,7 +34,7 @@ class Pretrain(Section):
     learning_rate: float = Field(default=0.03, gt=0, description="AdamW: biases and norms")
     embedding_learning_rate: float = Field(default=0.04, gt=0, description="AdamW")
     muon_learning_rate: float = Field(default=0.012, gt=0, description="Muon: matrices")
-    fact_weight: float = Field(default=3.0, gt=0, description="of facts' first tokens in the loss")
+    fact_weight: float = Field(default=3.0, gt=0, description="of facts' first two characters")
     max_length: int = Field(default=1536, ge=128, description="positions of the model")
     seed: int = 0
 

@@ -14,6 +14,7 @@ from jobs.training.corpus.lexicon import Kind, Topic, name_words, skin_care
 
 HELD_OUT_NAMES = 16  # one name in 16 is never trained on
 STRANGE = 0.15  # share of names that are strings of any characters, in training
+STRANGE_BRANDS = 0.5  # few words make brands' names: they would be known by heart
 MISSING = 1 / 12  # how often a product has no texture, no size or no price
 
 
@@ -67,7 +68,7 @@ def strange(rng: Random, shortest: int = 2, longest: int = 5) -> str:
 
 def brand_name(rng: Random) -> str:
     """A new brand's name of two to four characters."""
-    if rng.random() < STRANGE:
+    if rng.random() < STRANGE_BRANDS:
         return strange(rng, 2, 4)
     return "".join(rng.sample(name_words()["brand_words"], rng.choice((2, 2, 3, 4))))
 
