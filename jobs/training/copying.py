@@ -19,7 +19,7 @@ EMBEDDING_STD = 0.25  # about what training of this size leads to; smaller first
 FINAL_NORM = 0.2  # first logits are then small all the same
 SHARPNESS = 60.0  # score of the previous token in the first layer's heads
 MATCH = 10.0  # gain of the second layer's comparison
-PREVIOUS, COPIED = 1.0, 2.0  # how loud the first and the second layer write, in embeddings
+PREVIOUS, COPIED = 1.0, 4.0  # how loud the first layer and the next two write, in embeddings
 FAST = 0.1  # radians a token: rotary pairs that turn faster tell neighbours apart
 SLOW = 1 / 512  # those that turn slower compare content at any distance
 
