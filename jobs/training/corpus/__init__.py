@@ -47,16 +47,13 @@ def examples(count: int, seed: int) -> Iterator[Example]:
 
 
 def held_out_briefs(count: int, seed: int) -> list[tuple[Brief, Guide]]:
-    """`count` briefs of brands and products that `examples` never shows, the types in turn.
-
-    Their products could be sold: strange names are for training.
-    """
+    """`count` briefs of brands and products that `examples` never shows, the types in turn."""
     rng = Random(seed)
     types = list(plans_by_type())
     found: list[tuple[Brief, Guide]] = []
     while len(found) < count:
         brand = draw_brand(rng, "held_out")
-        invented = invent(rng, len(found), odd=0)
+        invented = invent(rng, len(found))
         if is_held_out(invented.product.name):
             guide = house_guide(brand)
             found.append((_brief(invented, guide, types[len(found) % len(types)], "val"), guide))

@@ -1,7 +1,7 @@
-"""Inventing products: names are built of real words, in training now and then of any characters.
+"""Inventing products: most names are built of real words, some of any characters.
 
 What a tiny model must learn here is to copy facts that it has never seen, so names repeat as
-seldom as possible. Strange names are for learning alone: no shop sells such a thing.
+seldom as possible.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from jobs.domain.brand import Ingredient, Product
 from jobs.training.corpus.lexicon import Kind, Topic, name_words, skin_care
 
 HELD_OUT_NAMES = 16  # one name in 16 is never trained on
-STRANGE = 0.15  # share of names that are strings of any characters, in training
+STRANGE = 0.15  # share of names that are strings of any characters
 STRANGE_BRANDS = 0.5  # few words make brands' names: they would be known by heart
 MISSING = 1 / 12  # how often a product has no texture, no size or no price
 
