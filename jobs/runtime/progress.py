@@ -81,6 +81,15 @@ def duration(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
+def time_left(seconds: float, rows: float, total: int) -> str:
+    """What is left at the pace so far; more rows than were expected leave nothing.
+
+    >>> time_left(60, 10, 20), time_left(60, 22, 20), time_left(60, 0, 20)
+    (', 1:00 left', ', 0:00 left', '')
+    """
+    return f", {duration(seconds / rows * max(total - rows, 0))} left" if rows else ""
+
+
 class Watcher(threading.Thread):
     """Reads the tally once a second and shows it."""
 
@@ -122,7 +131,7 @@ class Watcher(threading.Thread):
         while not self.stopped.wait(PLAIN_SECONDS):
             rows, rates = self._read()
             seconds = time.monotonic() - self.began
-            left = f", {duration(seconds / rows * max(self.total - rows, 0))} left" if rows else ""
+            left = time_left(seconds, rows, self.total)
             print(f"{self.stage}: {rows:.0f}/{self.total} {rates}{left}", flush=True)
 
 

@@ -1,10 +1,14 @@
 """The embedded base: it can copy before it has learned, and rare tokens stay apart."""
 
+import re
+
 import pytest
 import torch
 from transformers import Qwen2ForCausalLM
 
-from jobs.training.chats import Sample, batches
+from jobs.domain.brand import ROOT
+from jobs.pretrain import JOB
+from jobs.training.chats import Chat, Sample, batches, tokenized
 from jobs.training.pretrain import (
     Pretrain,
     build_model,
@@ -56,3 +60,30 @@ def test_batches_hold_every_sample_once() -> None:
     found = batches(samples, 100, seed=1)
     lengths = [[len(sample.tokens) for sample in batch] for batch in found]
     assert lengths == [[5, 7, 30], [31], [60], [90]]  # padded to the longest
+
+
+def test_the_cache_knows_every_file_that_shapes_the_base() -> None:
+    """A base is kept by its sources; with one left out, an old base would be used again."""
+    for source in JOB.sources:
+        if source.endswith(".py"):
+            names = re.findall(r"from jobs\.training\.(\w+)", (ROOT / source).read_text())
+            for name in names:
+                path = f"jobs/training/{name}"
+                assert {path, f"{path}.py"} & set(JOB.sources), f"{source} uses {path}"
+
+
+def test_a_facts_first_two_characters_weigh_more() -> None:
+    chat = Chat("", "含烟酰胺。", ("烟酰胺",))
+    tokenizer = _Characters()
+    (sample,) = tokenized(tokenizer, [chat], 100, 3.0)  # type: ignore[arg-type]
+    assert sample.weights == [1.0, 3.0, 3.0, 1.0, 1.0]
+
+
+class _Characters:
+    """A tokenizer with a token for each character."""
+
+    def __call__(self, texts: list[str], **_: bool) -> dict[str, list[object]]:
+        return {
+            "input_ids": [[ord(mark) for mark in text] for text in texts],
+            "offset_mapping": [[(at, at + 1) for at in range(len(text))] for text in texts],
+        }
