@@ -30,7 +30,7 @@ class Pretrain(Section):
     layers: int = Field(default=4, ge=3)
     width: int = Field(default=192, ge=32)
     heads: int = Field(default=3, ge=1, description="of 64 dimensions where width is 192")
-    tokens_per_step: int = Field(default=3072, ge=256, description="over all workers")
+    tokens_per_step: int = Field(default=4096, ge=256, description="over all workers")
     learning_rate: float = Field(default=0.03, gt=0, description="AdamW: biases and norms")
     embedding_learning_rate: float = Field(default=0.04, gt=0, description="AdamW")
     muon_learning_rate: float = Field(default=0.012, gt=0, description="Muon: matrices")
@@ -98,20 +98,19 @@ def loss_of(model: "Qwen2ForCausalLM", batch: list[Sample], pad: int) -> "torch.
     return (loss_N * weight_N).sum() / weight_N.sum()
 
 
-def optimizers(model: "Qwen2ForCausalLM", settings: Pretrain) -> list["torch.optim.Optimizer"]:
-    """Muon for the matrices, AdamW for embeddings, biases and norms.
+def optimizers(
+    model: "Qwen2ForCausalLM", settings: Pretrain, world: int = 1, rank: int = 0
+) -> list["torch.optim.Optimizer"]:
+    """Muon for a worker's share of the matrices, AdamW for embeddings, biases and norms.
 
-    Muon: torch.optim.Muon, after Jordan et al. 2024.
+    Muon: torch.optim.Muon, after Jordan et al. 2024. Its orthogonalisation is a fifth of a step on
+    one CPU core, so each worker moves its own matrices and `share_matrices` sends them round.
     """
     import torch
 
     embeddings = model.model.embed_tokens.weight
     others = [parameter for parameter in model.parameters() if parameter.ndim < 2]
-    matrices = [
-        parameter
-        for parameter in model.parameters()
-        if parameter.ndim == 2 and parameter is not embeddings
-    ]
+    matrices = matrices_of(model)[rank::world]
     groups = [
         {"params": [embeddings], "lr": settings.embedding_learning_rate},
         {"params": others, "lr": settings.learning_rate},
@@ -122,6 +121,29 @@ def optimizers(model: "Qwen2ForCausalLM", settings: Pretrain) -> list["torch.opt
         ),
         torch.optim.AdamW(groups, weight_decay=0.0, betas=(0.9, 0.95)),
     ]
+
+
+def matrices_of(model: "Qwen2ForCausalLM") -> list["torch.nn.Parameter"]:
+    """What Muon moves: every matrix but the embeddings."""
+    embeddings = model.model.embed_tokens.weight
+    return [entry for entry in model.parameters() if entry.ndim == 2 and entry is not embeddings]
+
+
+def share_matrices(model: "Qwen2ForCausalLM") -> None:
+    """Each worker's matrices to all others, one flat message for each worker."""
+    import torch
+    import torch.distributed as dist
+    from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
+
+    if not dist.is_initialized() or dist.get_world_size() == 1:
+        return
+    for owner in range(dist.get_world_size()):
+        own = [entry.data for entry in matrices_of(model)[owner :: dist.get_world_size()]]
+        flat = _flatten_dense_tensors(own)
+        dist.broadcast(flat, src=owner)
+        if dist.get_rank() != owner:
+            for matrix, part in zip(own, _unflatten_dense_tensors(flat, own), strict=True):
+                matrix.copy_(part)
 
 
 def rate(step: int, steps: int, warmup: int = 20) -> float:
@@ -208,7 +230,7 @@ def train_from_scratch(task: PretrainTask, world: int, rank: int, folder: Path) 
     model = build_model(
         settings, len(tokenizer), int(tokenizer.pad_token_id), int(tokenizer.eos_token_id)
     )
-    movers = optimizers(model, settings)
+    movers = optimizers(model, settings, world, rank)
     bases = [[group["lr"] for group in mover.param_groups] for mover in movers]
     count, loss = Counter(task.stage_id), torch.zeros(())
     for step, batch in enumerate(parts):
@@ -223,7 +245,8 @@ def train_from_scratch(task: PretrainTask, world: int, rank: int, folder: Path) 
         average_gradients(model)
         for mover in movers:
             mover.step()
-            mover.zero_grad(set_to_none=True)
+        model.zero_grad(set_to_none=True)
+        share_matrices(model)
         keep_length(model)
         tokens = sum(len(sample.tokens) for sample in batch)
         count({"loss": loss.item()} if rank == 0 else {}, rows=len(batch), tokens=tokens)

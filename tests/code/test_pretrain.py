@@ -1,22 +1,31 @@
 """The embedded base: it can copy before it has learned, and rare tokens stay apart."""
 
 import re
+from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
 from transformers import Qwen2ForCausalLM
 
 from jobs.domain.brand import ROOT
 from jobs.pretrain import JOB
-from jobs.training.chats import Chat, Sample, batches, tokenized
+from jobs.training.chats import Chat, Sample, batches, corpus_part, tokenized
+from jobs.training.copying import EMBEDDING_STD
 from jobs.training.pretrain import (
     Pretrain,
+    PretrainTask,
+    average_gradients,
     build_model,
     keep_length,
     keep_unseen,
     loss_of,
     optimizers,
+    share_matrices,
+    train_from_scratch,
 )
+from jobs.training.tokenizer import load_tokenizer
 
 VOCABULARY, PAD = 500, 0
 SETTINGS = Pretrain(examples=10, tokens_per_step=256)
@@ -53,6 +62,62 @@ def test_tokens_that_are_not_there_stay_where_they_are(model: Qwen2ForCausalLM) 
     assert (same[2:60] < 0.999).all()
     lengths = after.norm(dim=1)
     torch.testing.assert_close(lengths, lengths[:1].expand(VOCABULARY))
+
+
+def test_the_loop_keeps_lengths_and_unseen_tokens(tmp_path: Path) -> None:
+    tiny = Pretrain(examples=30, vocabulary=1000, layers=3, width=64, heads=1, tokens_per_step=2048)
+    train_from_scratch(PretrainTask(tiny, "test/pretrain"), world=1, rank=0, folder=tmp_path)
+    tokenizer = load_tokenizer(tmp_path)
+    after = Qwen2ForCausalLM.from_pretrained(tmp_path).model.embed_tokens.weight.detach()
+    torch.manual_seed(tiny.seed)
+    first = build_model(tiny, len(tokenizer), tokenizer.pad_token_id, tokenizer.eos_token_id)
+    before = first.model.embed_tokens.weight.detach()
+    chats = corpus_part(tiny.examples, tiny.seed + 1, tokenizer)
+    seen = {
+        token
+        for sample in tokenized(tokenizer, chats, tiny.max_length, tiny.fact_weight)
+        for token in sample.tokens
+    }
+    unseen = sorted(set(range(len(tokenizer))) - seen)
+    same = torch.nn.functional.cosine_similarity(before, after)
+    assert len(unseen) > 20
+    torch.testing.assert_close(same[unseen], torch.ones(len(unseen)))
+    assert same[sorted(seen)].mean() < 0.999
+    lengths = after.norm(dim=1)
+    torch.testing.assert_close(lengths, torch.full_like(lengths, EMBEDDING_STD * tiny.width**0.5))
+
+
+def steps_of(rank: int, world: int, folder: str) -> None:
+    """Three steps as the training loop makes them; a worker's batch is its rank's."""
+    if world > 1:
+        rendezvous = f"file://{folder}/rendezvous"
+        dist.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=world)
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    model = build_model(SETTINGS, VOCABULARY, PAD, 1)
+    movers = optimizers(model, SETTINGS, world, rank)
+    for step in range(3):
+        halves = [[Sample(list(range(2 + a + step, 60 + a)), [1.0] * (58 - step))] for a in (0, 70)]
+        mine = [halves[rank]] if world > 1 else halves
+        for batch in mine:
+            (loss_of(model, batch, PAD) / len(mine)).backward()
+        average_gradients(model)
+        for mover in movers:
+            mover.step()
+        model.zero_grad(set_to_none=True)
+        share_matrices(model)
+    torch.save(model.state_dict(), f"{folder}/{world}-{rank}.pt")
+    if world > 1:
+        dist.destroy_process_group()
+
+
+def test_two_workers_that_share_muon_go_where_one_goes(tmp_path: Path) -> None:
+    steps_of(0, 1, str(tmp_path))
+    mp.spawn(steps_of, args=(2, str(tmp_path)), nprocs=2)
+    alone, first, second = (torch.load(tmp_path / f"{name}.pt") for name in ("1-0", "2-0", "2-1"))
+    for name in alone:
+        torch.testing.assert_close(first[name], second[name], rtol=0, atol=0)
+        torch.testing.assert_close(first[name], alone[name], rtol=2e-2, atol=2e-3)
 
 
 def test_batches_hold_every_sample_once() -> None:

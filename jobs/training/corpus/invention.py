@@ -73,11 +73,11 @@ def brand_name(rng: Random) -> str:
     return "".join(rng.sample(name_words()["brand_words"], rng.choice((2, 2, 3, 4))))
 
 
-def product_name(rng: Random, hero: str, noun: str, odd: float) -> str:
+def product_name(rng: Random, hero: str, noun: str) -> str:
     """A product's name, built in one of many ways."""
     words = name_words()
     front, modifier = rng.choice(words["fronts"]), rng.choice(words["modifiers"])
-    if rng.random() < odd:
+    if rng.random() < STRANGE:
         new = strange(rng)
         forms = (new + noun, new + modifier + noun, new, f"{new[:2]}{hero}{noun}", hero + new)
         return rng.choice((*forms, new + noun))
@@ -85,20 +85,20 @@ def product_name(rng: Random, hero: str, noun: str, odd: float) -> str:
     return rng.choice((*known, modifier + noun, modifier + hero + noun))
 
 
-def invent(rng: Random, number: int, odd: float = STRANGE) -> Invented:
-    """A product with all its facts, some left out at random; a share of `odd` names are strange."""
+def invent(rng: Random, number: int) -> Invented:
+    """A product with all its facts, some left out at random; a share of its names are strange."""
     topic = rng.choice(skin_care().topics)
     kind = rng.choice(topic.kinds)
-    ingredients = _ingredients(rng, topic, odd)
+    ingredients = _ingredients(rng, topic)
     noun = rng.choice(kind.nouns)
     product = Product(
         product_id=f"invented-{number}",
-        name=product_name(rng, ingredients[0].name, noun, odd),
+        name=product_name(rng, ingredients[0].name, noun),
         category=noun,
         ingredients=ingredients,
-        effects=_effects(rng, topic, odd),
+        effects=_effects(rng, topic),
         suited_for=tuple(rng.sample(skin_care().audiences, rng.choice((1, 1, 1, 2, 2, 3)))),
-        texture=_texture(rng, odd),
+        texture=_texture(rng),
         size=_size(rng, kind),
         price=f"{rng.randint(*kind.price)}元" if rng.random() >= MISSING else "",
         split="train",
@@ -106,20 +106,20 @@ def invent(rng: Random, number: int, odd: float = STRANGE) -> Invented:
     return Invented(product, topic, kind)
 
 
-def _ingredients(rng: Random, topic: Topic, odd: float) -> tuple[Ingredient, ...]:
+def _ingredients(rng: Random, topic: Topic) -> tuple[Ingredient, ...]:
     stated = 0.8
     found: dict[str, Ingredient] = {}
     for _ in range(rng.choices((1, 2, 3, 4), (18, 46, 26, 10))[0]):
-        entry = _ingredient(rng, topic, odd)
+        entry = _ingredient(rng, topic)
         concentration = _percent(rng) if rng.random() < stated else ""
         found[entry.name] = Ingredient(entry.name, entry.role, concentration)
         stated = 0.1  # as brands do: of the hero, seldom of others
     return tuple(found.values())
 
 
-def _ingredient(rng: Random, topic: Topic, odd: float) -> Ingredient:
+def _ingredient(rng: Random, topic: Topic) -> Ingredient:
     known = rng.choice(topic.ingredients if rng.random() < 0.9 else skin_care().ingredients)
-    if rng.random() >= odd:
+    if rng.random() >= STRANGE:
         return known
     words = name_words()
     name = strange(rng)
@@ -140,17 +140,17 @@ def _percent(rng: Random) -> str:
     return f"{rng.randint(1, 99)}%" if rng.random() < 0.6 else f"{rng.randint(1, 99) / 100:g}%"
 
 
-def _effects(rng: Random, topic: Topic, odd: float) -> tuple[str, ...]:
+def _effects(rng: Random, topic: Topic) -> tuple[str, ...]:
     effects = rng.sample(topic.effects, rng.choice((1, 2, 2, 2, 3)))
-    if rng.random() < odd / 2:
+    if rng.random() < STRANGE / 2:
         effects[-1] = rng.choice(name_words()["effects_mixed"]).format(x=strange(rng, 2, 4))
     return tuple(effects)
 
 
-def _texture(rng: Random, odd: float) -> str:
+def _texture(rng: Random) -> str:
     if rng.random() < MISSING:
         return ""
-    return strange(rng, 2, 4) if rng.random() < odd / 3 else rng.choice(skin_care().textures)
+    return strange(rng, 2, 4) if rng.random() < STRANGE / 3 else rng.choice(skin_care().textures)
 
 
 def _size(rng: Random, kind: Kind) -> str:
