@@ -131,7 +131,6 @@ def matrices_of(model: "Qwen2ForCausalLM") -> list["torch.nn.Parameter"]:
 
 def share_matrices(model: "Qwen2ForCausalLM") -> None:
     """Each worker's matrices to all others, one flat message for each worker."""
-    import torch
     import torch.distributed as dist
     from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 

@@ -104,7 +104,10 @@ def test_training_answering_and_serving_send_one_chat(kind: str, language: str) 
 
 
 async def test_the_endpoint_is_sent_the_same_chat() -> None:
-    from serve.ask import ask  # here: it brings ray.serve, 2 s
+    """And is sampled as `answer` samples: the reply a user sees is one the table has judged."""
+    from serve.ask import ask, sampling_of  # here: it brings ray.serve, 2 s
+
+    from jobs.runtime.command import discover, load
 
     sent: list[dict[str, Any]] = []
 
@@ -119,10 +122,13 @@ async def test_the_endpoint_is_sent_the_same_chat() -> None:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     one = Brief(**vars(brief()) | {"brand": "yuansu"})
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    assert await asyncio.to_thread(ask, url, "m", one, {"max_tokens": 9}) == "温和修护。"
+    overrides = ["--answer.temperature", "0.25", "--answer.max_tokens", "9"]
+    sampling = sampling_of(load(["configs/demo.toml", *overrides], discover()))
+    assert await asyncio.to_thread(ask, url, "m", one, sampling) == "温和修护。"
     await runner.cleanup()
     assert sent[0]["messages"] == render_brief(one, load_guide("yuansu"))
-    assert sent[0]["max_tokens"] == 9
+    assert (sent[0]["temperature"], sent[0]["max_tokens"]) == (0.25, 9)
+    assert sent[0]["frequency_penalty"] == 0.6  # [answer.vllm] of the config
 
 
 def test_the_short_chat_by_hand() -> None:
