@@ -105,9 +105,8 @@ def test_training_answering_and_serving_send_one_chat(kind: str, language: str) 
 
 async def test_the_endpoint_is_sent_the_same_chat() -> None:
     """And is sampled as `answer` samples: the reply a user sees is one the table has judged."""
-    from serve.ask import ask, sampling_of  # here: it brings ray.serve, 2 s
-
     from jobs.runtime.command import discover, load
+    from serve.ask import ask, sampling_of  # here: it brings ray.serve, 2 s
 
     sent: list[dict[str, Any]] = []
 
