@@ -23,6 +23,7 @@ from jobs.domain.prompts import Message, Prompt, content_type, prompt_files, ren
 from jobs.domain.rows import Brief, Copy, Draft, Dropped, Failed
 from jobs.llm.api import Api
 from jobs.llm.asking import Question, ask_all, spent
+from jobs.llm.budget import Budget
 from jobs.llm.client import Endpoint
 from jobs.llm.reach import Offline, check_key, reach
 from jobs.runtime.command import start
@@ -42,7 +43,7 @@ def main(run: Stage) -> Counts:
     """Check, mend, check again; then drop near duplicates among a brief's copies."""
     drafts = read_dataset(Draft, run.input("generate"))
     rows = drafts.map(functools.partial(examined, guide=run.guide, tried="")).materialize()
-    ended, failed, usd = [], [], 0.0
+    ended, failed = [], []
     with reach(run, "teacher") as endpoint:
         for number in range(run.settings(Clean).rounds):
             mendable = rows.filter(expr="mend != ''").materialize()
@@ -50,12 +51,12 @@ def main(run: Stage) -> Counts:
                 break
             ended.append(rows.filter(expr="mend == ''"))
             replied = mended(run, endpoint, mendable, number)
-            usd = added(usd, spent(replied, endpoint))
             failed.append(replied.filter(expr="error != ''"))
             after = replied.filter(expr="error == ''").map(
                 functools.partial(replaced, guide=run.guide)
             )
             rows = after.drop_columns(REPLY_COLUMNS).materialize()
+        usd = spent(endpoint)
     finished = without_repeats(union([rows, *ended])).materialize()
     copies = write_dataset(finished.filter(expr="reason == ''"), Copy, run.folder)
     dropped = write_dataset(finished.filter(expr="reason != ''"), Dropped, run.folder)
@@ -162,15 +163,10 @@ def tally(rows: Dataset) -> dict[str, int]:
     return {str(reason): int(count) for reason, count in table.items()}
 
 
-def added(total: float | None, more: float | None) -> float | None:
-    """A sum of money; not known where a part is not known."""
-    return None if total is None or more is None else total + more
-
-
 JOB = Job(
     name="clean",
     main=main,
-    sections={"clean": Clean, "teacher": Api, "offline": Offline},
+    sections={"clean": Clean, "teacher": Api, "offline": Offline, "budget": Budget},
     reads=("generate",),
     sources=("prompts/write", "prompts/clean", "jobs/domain", "jobs/llm/offline/teacher"),
     check=check_key("teacher"),

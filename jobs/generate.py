@@ -14,6 +14,7 @@ from jobs.domain.prompts import Message, render_request
 from jobs.domain.rows import Brief, Draft, Failed
 from jobs.llm.api import Api
 from jobs.llm.asking import Question, ask_all, spent
+from jobs.llm.budget import Budget
 from jobs.llm.reach import Offline, check_key, reach
 from jobs.runtime.briefs import read_briefs
 from jobs.runtime.command import start
@@ -52,7 +53,7 @@ def main(run: Stage) -> Counts:
     drafts = replied.filter(expr="error == ''").map(drafted)
     out = write_dataset(drafts, Draft, run.folder)
     failed = write_dataset(replied.filter(expr="error != ''"), Failed, run.folder)
-    return Counts(wanted.count(), out, failed=failed, usd=spent(replied, endpoint))
+    return Counts(wanted.count(), out, failed=failed, usd=spent(endpoint))
 
 
 def request(guide: Guide) -> Any:
@@ -82,7 +83,7 @@ def drafted(row: dict[str, Any]) -> dict[str, Any]:
 JOB = Job(
     name="generate",
     main=main,
-    sections={"generate": Generate, "teacher": Api, "offline": Offline},
+    sections={"generate": Generate, "teacher": Api, "offline": Offline, "budget": Budget},
     reads=("brief",),
     sources=("prompts/write", "prompts/chat", "prompts/partials", "jobs/llm/offline/teacher"),
     check=check_key("teacher"),

@@ -16,6 +16,7 @@ from jobs.domain.rows import Answer, Brief, Failed, Verdict
 from jobs.domain.verdicts import parse_verdict
 from jobs.llm.api import Api
 from jobs.llm.asking import Question, ask_all, spent
+from jobs.llm.budget import Budget
 from jobs.llm.reach import check_key, reach
 from jobs.runtime.command import start
 from jobs.runtime.progress import Watch
@@ -38,7 +39,7 @@ def main(run: Stage) -> Counts:
     read = read_verdicts(replied)
     out = write_dataset(read.filter(expr="error == ''"), Verdict, run.folder)
     failed = write_dataset(read.filter(expr="error != ''"), Failed, run.folder)
-    return Counts(total, out, failed=failed, usd=spent(replied, endpoint))
+    return Counts(total, out, failed=failed, usd=spent(endpoint))
 
 
 def metric_of(row: dict[str, Any]) -> str:
@@ -72,7 +73,7 @@ def read_verdicts(replied: Dataset) -> Dataset:
 JOB = Job(
     name="judge",
     main=main,
-    sections={"judge": Api},
+    sections={"judge": Api, "budget": Budget},
     reads=("answer",),
     sources=("prompts/judge", "prompts/partials", "jobs/llm/offline/judge"),
     check=check_key("judge"),

@@ -1,41 +1,52 @@
 """Settings of one API account, as the teacher's and the judge's sections have them."""
 
 import os
+from typing import Any
 
 from pydantic import Field
 
 from jobs.domain.errors import SettingsError
+from jobs.domain.text import fingerprint
+from jobs.llm.limits import Limits
+from jobs.llm.prices import FREE, Price, price_of
 from jobs.runtime.config import Section
 
 OFFLINE = "offline"
 
 
 class Api(Section):
-    """An OpenAI-compatible endpoint. `base_url = "offline"` is the embedded stand-in."""
+    """An OpenAI-compatible endpoint. `base_url = "offline"` is the embedded stand-in.
+
+    What shapes no reply (time-outs, attempts, limits) may be changed on a finished stage.
+    """
 
     base_url: str = OFFLINE
     model: str = "offline"
     api_key_env: str = Field(default="", description="name of the variable that holds the key")
     temperature: float = Field(default=0.0, ge=0)
     max_tokens: int = Field(default=1024, ge=1)
-    timeout_s: float = Field(default=60.0, gt=0, description="of one attempt")
-    attempts: int = Field(default=5, ge=1)
-    usd_per_mtok_in: float | None = Field(default=None, ge=0, description="price of the input")
-    usd_per_mtok_out: float | None = Field(default=None, ge=0, description="price of the output")
+    extra: dict[str, Any] = Field(default_factory=dict, description="more of the request's body")
+    timeout_s: float = Field(default=60.0, gt=0, exclude=True, description="of one attempt")
+    row_timeout_s: float = Field(
+        default=900.0, gt=0, exclude=True, description="of all attempts and waits between them"
+    )
+    attempts: int = Field(default=5, ge=1, exclude=True)
+    limits: Limits = Field(default=Limits(), exclude=True)
 
     @property
     def is_offline(self) -> bool:
         """True for the embedded stand-in."""
         return self.base_url == OFFLINE
 
-    def usd(self, prompt_tokens: int, completion_tokens: int) -> float | None:
-        """What the tokens cost; None where a price is not known."""
-        if self.is_offline:
-            return 0.0
-        if self.usd_per_mtok_in is None or self.usd_per_mtok_out is None:
-            return None
-        into, out = self.usd_per_mtok_in, self.usd_per_mtok_out
-        return (prompt_tokens * into + completion_tokens * out) / 1e6
+    @property
+    def price(self) -> Price | None:
+        """What tokens cost; None where it is not known."""
+        return FREE if self.is_offline else price_of(self.base_url, self.model)
+
+    @property
+    def account(self) -> str:
+        """Names who pays, by address and key; the key cannot be had from it."""
+        return fingerprint("account", self.base_url, api_key(self))
 
 
 def api_key(api: Api) -> str:

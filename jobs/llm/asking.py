@@ -1,6 +1,12 @@
-"""Fanning calls out over Ray Data: rows in, rows with a reply or a named error out."""
+"""Fanning calls out over Ray Data: rows in, rows with a reply or a named error out.
+
+Batches overlap: an actor takes several at once and all their rows share one sliding window, so a
+slow reply holds up its own batch and no other. Rows are known by their ids and replies by their
+content, so the outcome is the same set whatever the parallelism.
+"""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
@@ -8,12 +14,19 @@ from typing import Any
 import pyarrow as pa
 from ray.data import ActorPoolStrategy, Dataset
 
+from jobs.domain.errors import StageError
 from jobs.domain.prompts import Message
-from jobs.llm.client import CallError, Client, Endpoint
+from jobs.llm.budget import BudgetSpent, actor_draw
+from jobs.llm.client import Bounds, Client, Endpoint
+from jobs.llm.faults import Fault
+from jobs.llm.limiter import cluster_exchange
+from jobs.llm.merging import spent_by_stage
+from jobs.llm.replies import Reply, Usage
 from jobs.runtime.profile import ApiShape
 from jobs.runtime.progress import Counter
 
-ROWS_AT_ONCE = 64  # a batch's replies are durable before its rows go on
+ROWS_AT_ONCE = 64  # of a batch: a Ray task costs some milliseconds
+BUDGET_SPENT = "budget_spent"
 
 
 @dataclass(frozen=True)
@@ -41,28 +54,30 @@ class Replied:
 
 
 class Ask:
-    """A Ray Data actor with one client; its batches share the in-flight limit."""
+    """A Ray Data actor with one client on an event loop of its own; several threads call it."""
 
-    def __init__(
-        self, endpoint: Endpoint, question: Question, in_flight: int, stage_id: str
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, question: Question, in_flight: int) -> None:
         self.question = question
         self.loop = asyncio.new_event_loop()
-        self.api = endpoint.api
-        self.client = self.loop.run_until_complete(self._open(endpoint, in_flight))
-        self.count = Counter(stage_id)
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        self.client = self._await(self._open(endpoint, in_flight))
+        self.count = Counter(endpoint.stage_id)
 
     def __del__(self) -> None:
-        if hasattr(self, "client") and not self.loop.is_closed():
-            self.loop.run_until_complete(self.client.close())
-            self.loop.close()
+        if hasattr(self, "client") and self.loop.is_running():
+            self._await(self.client.close())
+            self.loop.call_soon_threadsafe(self.loop.stop)
+
+    def _await(self, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result()
 
     async def _open(self, endpoint: Endpoint, in_flight: int) -> Client:
-        return Client(endpoint, in_flight)
+        api = endpoint.api
+        draw = actor_draw(endpoint.purse) if endpoint.purse is not None else None
+        return Client(endpoint, Bounds(cluster_exchange(api.account, api.limits), draw, in_flight))
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        rows = batch.to_pylist()
-        replies = self.loop.run_until_complete(self._all(rows))
+        replies = self._await(self._all(batch.to_pylist()))
         for entry in fields(Replied):
             column = [getattr(reply, entry.name) for reply in replies]
             kind = pa.int64() if entry.type is int else pa.string()
@@ -71,45 +86,86 @@ class Ask:
 
     async def _all(self, rows: list[dict[str, Any]]) -> list[Replied]:
         replies = await asyncio.gather(*(self._one(row) for row in rows))
-        self.client.journal.commit()
+        usd = self._usd(replies)
+        gauges = {"in flight": float(self.client.permits.under_way)}
+        out = sum(reply.paid_tokens_out for reply in replies)
+        failed = sum(1 for reply in replies if reply.error)
+        self.count(gauges, rows=len(rows), tokens=out, failed=failed, usd=usd)
         return replies
+
+    def _usd(self, replies: list[Replied]) -> float:
+        price = self.client.price
+        if price is None:
+            return 0.0
+        into = sum(reply.paid_tokens_in for reply in replies)
+        return price.usd(Usage(into, 0, sum(reply.paid_tokens_out for reply in replies)))
 
     async def _one(self, row: dict[str, Any]) -> Replied:
         ask, row_id = self.question, self.question.row_id(row)
         try:
             reply, paid = await self.client.ask(ask.build(row), ask.seed(row))
-        except CallError as error:
-            self.count(rows=1, failed=1)
-            return Replied("", "", 0, 0, row_id, ask.step, error.name, str(error))
-        into, out = (reply.prompt_tokens, reply.completion_tokens) if paid else (0, 0)
-        self.count(rows=1, tokens=out, usd=self.api.usd(into, out) or 0.0)
-        cut = reply.finish_reason == "length"
-        name, message = ("cut_off", "the reply ran into max_tokens") if cut else ("", "")
-        return Replied(reply.text, reply.key, into, out, row_id, ask.step, name, message)
+        except Fault as fault:
+            return Replied("", "", 0, 0, row_id, ask.step, fault.name, str(fault))
+        except BudgetSpent:
+            return Replied("", "", 0, 0, row_id, ask.step, BUDGET_SPENT, "not asked")
+        usage = reply.usage if paid else Usage()
+        tokens = (usage.prompt_tokens, usage.completion_tokens)
+        return Replied(reply.text, reply.key, *tokens, row_id, ask.step, reply.problem, told(reply))
+
+
+def told(reply: Reply) -> str:
+    """What a Failed row says about a reply that cannot be used."""
+    return f"the reply ended with {reply.finish_reason}" if reply.problem else ""
 
 
 def ask_all(
     dataset: Dataset, endpoint: Endpoint, question: Question, *, shape: ApiShape, stage_id: str
 ) -> Dataset:
-    """Every row with the columns of `Replied`, in memory: each call is made once."""
-    actors = max(1, min(shape.actors, dataset.count() // ROWS_AT_ONCE + 1))
+    """Every row with the columns of `Replied`, in the object store: each call is made once.
+
+    Raises StageError where the run's budget came to an end.
+    """
+    total = dataset.count()
+    rows = max(ROWS_AT_ONCE, total // 5000)  # of a block: more blocks are a burden on the driver
+    batches = 2 + 2 * shape.in_flight // ROWS_AT_ONCE  # at once: the window stays full
+    actors = max(1, min(shape.actors, total // (ROWS_AT_ONCE * 2) + 1))
     replied: Dataset = (
-        dataset.repartition(actors * 2)
+        dataset.repartition(target_num_rows_per_block=rows)
         .map_batches(
             Ask,
-            fn_constructor_args=(endpoint, question, shape.in_flight, stage_id),
+            fn_constructor_args=(endpoint, question, shape.in_flight),
             batch_format="pyarrow",
-            batch_size=ROWS_AT_ONCE,
-            compute=ActorPoolStrategy(size=actors),
+            batch_size=rows,
+            compute=ActorPoolStrategy(
+                size=actors,
+                max_tasks_in_flight_per_actor=batches + 2,
+                max_concurrent_calls_per_actor=batches,
+                enable_true_multi_threading=True,
+            ),
             num_cpus=0.1,
         )
         .materialize()
     )
+    if endpoint.purse is not None:
+        unasked = replied.filter(expr=f"error == '{BUDGET_SPENT}'").count()
+        if unasked:
+            raise budget_at_an_end(endpoint, total, unasked)
     return replied
 
 
-def spent(replied: Dataset, endpoint: Endpoint) -> float | None:
-    """The money that the calls of `ask_all` cost now; None where a price is not known."""
-    sums: Any = replied.sum(["paid_tokens_in", "paid_tokens_out"])
-    into, out = sums["sum(paid_tokens_in)"] or 0, sums["sum(paid_tokens_out)"] or 0
-    return endpoint.api.usd(int(into), int(out))
+def budget_at_an_end(endpoint: Endpoint, total: int, unasked: int) -> StageError:
+    """What was done, and how to go on."""
+    return StageError(
+        f"{endpoint.stage_id}: the run's budget of ${endpoint.budget_usd:g} is spent. "
+        f"{total - unasked} of {total} rows were asked, {unasked} were not; all that was paid for "
+        f"is in the journal. Raise [budget] usd (or --budget.usd) and give the same command again."
+    )
+
+
+def spent(endpoint: Endpoint) -> float | None:
+    """US dollars that the stage has paid in this run, killed attempts included; None: unknown."""
+    price = endpoint.api.price
+    if price is None:
+        return None
+    sums = spent_by_stage(endpoint.journal).get(endpoint.stage_id)
+    return 0.0 if sums is None else price.usd(sums.usage)

@@ -5,16 +5,22 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from pydantic import Field
 
 from jobs.domain.brand import ROOT
-from jobs.domain.errors import StageError
+from jobs.domain.errors import SettingsError, StageError
 from jobs.domain.text import fingerprint
 from jobs.llm.api import Api, api_key
+from jobs.llm.budget import Budget, PurseActor
 from jobs.llm.client import Endpoint
+from jobs.llm.merging import merge, spent_by_stage
 from jobs.runtime.config import Section
 from jobs.runtime.stage import Stage
+from jobs.runtime.storage import Folder
+
+ACCOUNT = "account.json"  # in a model's journal: whose replies lie there
 
 
 class Offline(Section):
@@ -41,9 +47,33 @@ def check_key(role: str) -> Callable[[Stage], None]:
     """A job's check that the section `role` has its key. The check raises SettingsError."""
 
     def check(stage: Stage) -> None:
-        api_key(stage.section(role, Api))
+        api = stage.section(role, Api)
+        api_key(api)
+        check_budget(stage, api)
 
     return check
+
+
+def check_budget(stage: Stage, api: Api) -> None:
+    """Raises SettingsError where a budget is set for a model whose price is not known."""
+    if stage.section("budget", Budget).usd is not None and api.price is None:
+        raise SettingsError(
+            f"[budget] usd is set, but the price of {api.model!r} at {api.base_url} is not known. "
+            f"Add it to configs/prices.toml, or take the budget out."
+        )
+
+
+def purse(stage: Stage, journals: Folder, usd: float) -> Any:
+    """An actor that holds what the budget leaves after all that the run has paid so far."""
+    spent = 0.0
+    for name in journals.folders():
+        folder = journals / name
+        account = folder.read_json(ACCOUNT)
+        price = Api(**account).price
+        for stage_id, sums in spent_by_stage(folder).items():
+            if price is not None and stage_id.startswith(f"{stage.config.run}/"):
+                spent += price.usd(sums.usage)
+    return PurseActor.remote(usd - spent)
 
 
 @contextmanager
@@ -54,10 +84,17 @@ def reach(stage: Stage, role: str) -> Iterator[Endpoint]:
     """
     api = stage.section(role, Api)
     api_key(api)
-    journal = stage.run_folder.address.rpartition("/")[0] + "/journal"
-    folder = type(stage.run_folder)(journal) / fingerprint(api.base_url, api.model)
+    journals = Folder(stage.run_folder.address.rpartition("/")[0]) / "journal"
+    folder = journals / fingerprint(api.base_url, api.model)
+    if not (folder / ACCOUNT).exists():
+        folder.write_json(ACCOUNT, {"base_url": api.base_url, "model": api.model})
+    merge(folder)
+    usd = stage.section("budget", Budget).usd
+    paying = {"stage_id": stage.stage_id}
     if not api.is_offline:
-        yield Endpoint(api, api.base_url, api.base_url, folder)
+        if usd is not None:
+            paying |= {"purse": purse(stage, journals, usd), "budget_usd": usd}
+        yield Endpoint(api, api.base_url, api.base_url, folder, **paying)
         return
     settings = stage.section("offline", Offline).model_dump() if role == "teacher" else {}
     name = f"offline/{role}/{source_digest(role)}/{fingerprint(json.dumps(settings))}"
@@ -67,6 +104,7 @@ def reach(stage: Stage, role: str) -> Iterator[Endpoint]:
             line = process.stdout.readline() if process.stdout else ""
             if not line.startswith("port "):
                 raise StageError(f"the offline {role} did not start; its message is above.")
-            yield Endpoint(api, f"http://127.0.0.1:{int(line[5:])}/v1", name, folder)
+            url = f"http://127.0.0.1:{int(line[5:])}/v1"
+            yield Endpoint(api, url, name, folder, **paying)
         finally:
             process.terminate()

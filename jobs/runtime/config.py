@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, ClassVar, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -25,6 +25,7 @@ class Section(BaseModel):
     """A settings class: frozen, unknown keys fail."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    shapes_result: ClassVar[bool] = True  # False: it may be changed on a finished stage
 
 
 class StageSpec(Section):

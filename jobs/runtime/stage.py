@@ -152,6 +152,8 @@ class Stage:
         """All that shapes the stage's result, as done.json keeps it."""
         settings: dict[str, Any] = {"brand": self.config.brand}
         for name, cls in self.job.sections.items():
+            if not cls.shapes_result:
+                continue
             value = self.settings(cls) if name == self.job.name else self.section(name, cls)
             settings[name] = value.model_dump(mode="json")
         sources = {name: _digest(name, self.config.brand) for name in self.job.sources}

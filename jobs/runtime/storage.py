@@ -6,6 +6,7 @@ import posixpath
 import shutil
 import tempfile
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,12 @@ class Folder:
         files = (info.base_name for info in found if info.type == fs.FileType.File)
         return sorted(name for name in files if not name.startswith("."))
 
+    def folders(self) -> list[str]:
+        """Names of the folders directly in the folder, sorted; empty where there is none."""
+        filesystem, path = self.resolve()
+        found = filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
+        return sorted(info.base_name for info in found if info.type == fs.FileType.Directory)
+
     def delete(self) -> None:
         """Remove the folder with all in it; nothing happens where there is none."""
         filesystem, path = self.resolve()
@@ -127,6 +134,19 @@ class Folder:
         filesystem, path = self.resolve()
         with filesystem.open_input_stream(posixpath.join(path, name)) as stream:
             return bytes(stream.read())
+
+    def read_part(self, name: str, start: int, length: int) -> bytes:
+        """`length` bytes of one file from byte `start` on. Raises FileNotFoundError."""
+        filesystem, path = self.resolve()
+        with filesystem.open_input_file(posixpath.join(path, name)) as stream:
+            stream.seek(start)
+            return bytes(stream.read(length))
+
+    def delete_file(self, name: str) -> None:
+        """Remove one file; nothing happens where there is none."""
+        filesystem, path = self.resolve()
+        with suppress(FileNotFoundError):
+            filesystem.delete_file(posixpath.join(path, name))
 
     def write_json(self, name: str, value: Any) -> None:
         """Publish a value as readable JSON."""
