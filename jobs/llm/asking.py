@@ -21,6 +21,7 @@ from jobs.llm.client import Bounds, Client, Endpoint
 from jobs.llm.faults import Fault
 from jobs.llm.limiter import cluster_exchange
 from jobs.llm.merging import spent_by_stage
+from jobs.llm.prices import Price
 from jobs.llm.replies import Reply, Usage
 from jobs.runtime.profile import ApiShape
 from jobs.runtime.progress import Counter
@@ -94,7 +95,7 @@ class Ask:
         return replies
 
     def _usd(self, replies: list[Replied]) -> float:
-        price = self.client.price
+        price: Price | None = self.client.price
         if price is None:
             return 0.0
         into = sum(reply.paid_tokens_in for reply in replies)

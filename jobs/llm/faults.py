@@ -117,7 +117,7 @@ def read_completion(body: bytes, key: str) -> Reply:
 
 def _error_in_reply(error: Any) -> Fault:
     code = error.get("code") if isinstance(error, dict) else None
-    status = int(code) if str(code).isdigit() else 0
+    status = int(str(code)) if str(code).isdigit() else 0
     again = not 400 <= status < 500 or status in RETRIED
     found = f" with the code {status}" if status else ""
     return Fault("error_in_reply", f"the reply of status 200 is an error{found}", again=again)

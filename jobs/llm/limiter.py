@@ -61,7 +61,7 @@ class Limiter:
     async def _end_when_idle(self) -> None:
         while time.monotonic() - self.used_at < IDLE_S:
             await asyncio.sleep(IDLE_S / 10)
-        ray.actor.exit_actor()
+        ray.actor.exit_actor()  # type: ignore[no-untyped-call]
 
 
 def limiter_of(account: str, limits: Limits) -> Any:

@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from jobs.domain.errors import StageError
@@ -65,10 +65,10 @@ def _merge(folder: Folder) -> None:
     generation = f"{MERGED}{uuid.uuid4().hex[:12]}"
     write_generation(folder, generation, lines)
     kept = [] if old else generations
-    sums = {stage: vars(total) for stage, total in sorted(spent.items())}
+    totals = {stage: asdict(total) for stage, total in sorted(spent.items())}
     there = set(folder.names())  # a merge that was killed may have left files behind
     absorbed = [*segments, *(name for name in manifest["absorbed"] if name in there)]
-    entry = {"generations": [*kept, generation], "absorbed": absorbed, "spent": sums}
+    entry = {"generations": [*kept, generation], "absorbed": absorbed, "spent": totals}
     folder.write_json(MANIFEST, entry)
     # Readers that still look for a segment's file find it gone and read the manifest again.
     for name in absorbed + [name for before in old for name in _all_files(folder, before)]:
