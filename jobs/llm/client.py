@@ -88,6 +88,7 @@ class Client:
 
     async def close(self) -> None:
         """End the connections; the journal's segment is free to be merged."""
+        await self.permits.close()
         self.journal.close()
         await self.openai.close()
 

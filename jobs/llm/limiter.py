@@ -9,6 +9,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -197,3 +198,11 @@ class Permits:
                     turn.set_exception(Fault("no_service", grant.stop))
             self.waiting.clear()
         self._wake()
+
+    async def close(self) -> None:
+        """Tell that nothing more is wanted."""
+        if self.reporter is not None:
+            self.reporter.cancel()
+            with suppress(asyncio.CancelledError):
+                await self.reporter
+            await self.report()

@@ -16,7 +16,10 @@ from jobs.llm import asking
 from jobs.llm import client as client_module
 from jobs.llm.api import Api
 from jobs.llm.asking import Ask, Question, Replied
-from jobs.llm.client import CallError, Client, Endpoint
+from jobs.llm.client import Bounds, Client, Endpoint
+from jobs.llm.faults import LARGEST_REPLY, Fault
+from jobs.llm.journal import Journal
+from jobs.llm.limiter import lone_exchange
 from jobs.runtime.storage import Folder
 
 CANARY = "sk-canary-1234567890"
@@ -53,6 +56,13 @@ def says_text(body: str, content_type: str) -> Step:
     return step
 
 
+def says_bytes(body: bytes, **headers: str) -> Step:
+    async def step(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=body, content_type="application/json", headers=headers)
+
+    return step
+
+
 def fails(status: int, **headers: str) -> Step:
     """An error whose text repeats the key, as some services do."""
     return says({"error": {"message": f"no: {CANARY}", "type": "t"}}, status, **headers)
@@ -61,6 +71,15 @@ def fails(status: int, **headers: str) -> Step:
 async def hangs(request: web.Request) -> web.StreamResponse:
     await asyncio.sleep(TIMEOUT_S * 5)
     return web.json_response(completion())
+
+
+async def pours(request: web.Request) -> web.StreamResponse:
+    """More than anybody wants, without saying how much."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    for _ in range(20):
+        await response.write(b" " * (LARGEST_REPLY // 10))
+    return response
 
 
 async def breaks_off(request: web.Request) -> web.StreamResponse:
@@ -117,15 +136,18 @@ def endpoint(url: str, folder: Path, **settings: Any) -> Endpoint:
     return Endpoint(api, url, url, Folder(str(folder)))
 
 
+def client(target: Endpoint, in_flight: int = 4) -> Client:
+    return Client(target, Bounds(lone_exchange(target.api.limits), None, in_flight))
+
+
 async def ask(target: Endpoint, chat: list[dict[str, str]] = CHAT, seed: int = 0) -> Any:
-    """The reply and whether it was paid, or the CallError."""
-    caller = Client(target, in_flight=4)
+    """The reply and whether it was paid, or the Fault."""
+    caller = client(target)
     try:
         return await caller.ask(chat, seed)
-    except CallError as error:
-        return error
+    except Fault as fault:
+        return fault
     finally:
-        caller.journal.commit()
         await caller.close()
 
 
@@ -148,7 +170,7 @@ async def test_what_passes_is_tried_again(
     server.steps = steps
     reply, paid = await ask(endpoint(server.url, tmp_path))
     assert (reply.text, reply.finish_reason, paid) == ("温和修护。", "stop", True)
-    assert (reply.prompt_tokens, reply.completion_tokens) == (11, 7)
+    assert (reply.usage.prompt_tokens, reply.usage.completion_tokens) == (11, 7)
     assert len(server.bodies) == sent
 
 
@@ -165,10 +187,15 @@ async def test_what_passes_is_tried_again(
         (says_text("<html>sign in</html>", "text/html"), "malformed_reply", ATTEMPTS),
         (says_text('{"id": "c1", ', "application/json"), "malformed_reply", ATTEMPTS),
         (says({"choices": [{"index": 0}]}), "malformed_reply", ATTEMPTS),
-        (says({"error": {"message": "overloaded"}}), "empty_reply", 1),
-        (says(completion() | {"choices": []}), "empty_reply", 1),
-        (says(completion(content=None)), "empty_reply", 1),
-        (says(completion(content="")), "empty_reply", 1),
+        (says(completion(content=["a", "b"])), "malformed_reply", ATTEMPTS),
+        (says([completion()]), "malformed_reply", ATTEMPTS),
+        (says_bytes("温和".encode("gb18030")), "malformed_reply", ATTEMPTS),
+        (says_bytes(b"not gzip", **{"Content-Encoding": "gzip"}), "malformed_reply", ATTEMPTS),
+        (says({"error": {"message": "overloaded"}}), "error_in_reply", ATTEMPTS),
+        (says({"error": {"message": "no such model", "code": 404}}), "error_in_reply", 1),
+        (says(completion() | {"choices": []}), "empty_choices", ATTEMPTS),
+        (says_bytes(b" " * (LARGEST_REPLY + 1)), "oversized_reply", 1),
+        (pours, "oversized_reply", 1),
     ],
 )
 async def test_what_cannot_be_had_is_an_error_with_a_name(
@@ -176,13 +203,33 @@ async def test_what_cannot_be_had_is_an_error_with_a_name(
 ) -> None:
     server.steps = [step]
     error = await ask(endpoint(server.url, tmp_path))
-    assert isinstance(error, CallError)
+    assert isinstance(error, Fault)
     assert error.name == name
     assert len(server.bodies) == sent
     assert server.keys == {f"Bearer {CANARY}"}
     assert CANARY not in f"{error} {error!r} {error.name}"
     assert CHAT[0]["content"] not in str(error)
-    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in tmp_path.rglob("*.jsonl")]
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (completion(content=None), "empty_reply"),
+        (completion(content=" "), "empty_reply"),
+        (completion("一半", "length"), "cut_off"),
+        (completion("", "content_filter"), "content_filter"),
+    ],
+)
+async def test_what_was_paid_and_cannot_be_used_is_not_paid_again(
+    server: Server, tmp_path: Path, body: dict[str, Any], problem: str
+) -> None:
+    server.steps = [says(body)]
+    target = endpoint(server.url, tmp_path)
+    reply, paid = await ask(target)
+    assert (reply.problem, paid) == (problem, True)
+    assert await ask(target) == (reply, False)
+    assert len(server.bodies) == 1
 
 
 async def test_a_server_that_is_not_there(tmp_path: Path) -> None:
@@ -190,7 +237,7 @@ async def test_a_server_that_is_not_there(tmp_path: Path) -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     error = await ask(endpoint(f"http://127.0.0.1:{port}/v1", tmp_path))
-    assert isinstance(error, CallError)
+    assert isinstance(error, Fault)
     assert error.name == "connection"
 
 
@@ -202,11 +249,12 @@ async def test_retry_after_is_waited_for(server: Server, tmp_path: Path) -> None
 
 async def test_a_call_is_paid_for_once(server: Server, tmp_path: Path) -> None:
     target = endpoint(server.url, tmp_path)
-    caller = Client(target, in_flight=4)
-    first, paid = await caller.ask(CHAT, 0)
-    assert paid
+    caller = client(target)
+    twice = await asyncio.gather(caller.ask(CHAT, 0), caller.ask(CHAT, 0))  # at the same time
+    (first, paid), (second, paid_again) = twice
+    assert first == second
+    assert (paid, paid_again) == (True, False)
     assert await caller.ask(CHAT, 0) == (first, False)
-    caller.journal.commit()
     await caller.close()
     assert await ask(target) == (first, False)  # another process: only the folder is shared
     assert len(server.bodies) == 1
@@ -230,12 +278,6 @@ async def test_another_call_is_sent(
     assert server.bodies[0] != server.bodies[1]
 
 
-async def test_a_segment_that_was_being_written_is_not_read(server: Server, tmp_path: Path) -> None:
-    (tmp_path / ".a1b2.jsonl.c3d4").write_text('{"key": "x", "te', encoding="utf-8")
-    _, paid = await ask(endpoint(server.url, tmp_path))
-    assert paid
-
-
 async def test_no_more_calls_at_once_than_slots(server: Server, tmp_path: Path) -> None:
     under_way: list[int] = [0, 0]  # now, most
 
@@ -247,21 +289,22 @@ async def test_no_more_calls_at_once_than_slots(server: Server, tmp_path: Path) 
         return web.json_response(completion())
 
     server.steps = [slow]
-    caller = Client(endpoint(server.url, tmp_path), in_flight=3)
+    caller = client(endpoint(server.url, tmp_path), in_flight=3)
     replies = await asyncio.gather(*(caller.ask(CHAT, seed) for seed in range(40)))
-    await caller.close()
     assert under_way[1] == 3
     assert len({reply.key for reply, _ in replies}) == 40
-    kept = Client(endpoint(server.url, tmp_path), in_flight=3)
-    await kept.close()
-    # The last 8 were never committed; the rest went to disk meanwhile.
-    assert len(kept.journal.replies) == client_module.COMMIT_EVERY
+    # Durable already: another process would find all of them, had this one been killed now.
+    other = Journal(Folder(str(tmp_path)))
+    assert all(other.find(reply.key) == reply for reply, _ in replies)
+    await caller.close()
 
 
 async def test_rows_get_a_reply_or_a_named_error(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "Counter", lambda stage_id: lambda **sums: None)  # it wants Ray
+    # Both want Ray.
+    monkeypatch.setattr(asking, "Counter", lambda stage_id: lambda gauges, **sums: None)
+    monkeypatch.setattr(asking, "cluster_exchange", lambda account, limits: lone_exchange(limits))
     plays = {"good": says(completion()), "long": says(completion("一半", "length"))}
 
     async def by_text(request: web.Request) -> web.StreamResponse:
@@ -276,7 +319,7 @@ async def test_rows_get_a_reply_or_a_named_error(
     )
 
     def replied() -> list[dict[str, Any]]:
-        ask_rows = Ask(endpoint(server.url, tmp_path), question, 4, "run/generate")
+        ask_rows = Ask(endpoint(server.url, tmp_path), question, 4)
         rows: list[dict[str, Any]] = ask_rows(
             pa.table({"text": ["good", "long", "bad"]})
         ).to_pylist()
