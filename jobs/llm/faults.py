@@ -95,7 +95,7 @@ def read_completion(body: bytes, key: str) -> Reply:
     """
     try:
         answer = json.loads(body.decode())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # RecursionError: nested without end
         raise Fault("malformed_reply", "the reply is no JSON in UTF-8", again=True) from error
     if not isinstance(answer, dict):
         raise Fault("malformed_reply", "the reply is no JSON object", again=True)
@@ -111,8 +111,23 @@ def read_completion(body: bytes, key: str) -> Reply:
     content = message.get("content") if isinstance(message, dict) else 0
     if not isinstance(message, dict) or not isinstance(content, str | None):
         raise Fault("malformed_reply", "the reply's choice is no message with a text", again=True)
+    if content and not is_writable(content):
+        raise Fault("malformed_reply", "the reply's text has half a character", again=True)
     finish = "refusal" if message.get("refusal") else choice.get("finish_reason")
     return Reply(key, content or "", str(finish or "stop"), _usage(answer.get("usage")))
+
+
+def is_writable(text: str) -> bool:
+    """False where a text has a lone surrogate, which JSON can hold and no file.
+
+    >>> is_writable("屏障"), is_writable(chr(0xD800))
+    (True, False)
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _error_in_reply(error: Any) -> Fault:
