@@ -20,7 +20,7 @@ from aiohttp import web
 MARKER = re.compile(rb"\[\[fault:([a-z0-9_]+)(?:\*([0-9]+))?\]\]")
 LONGEST_HANG_S = 30.0
 DRIP_S = 0.1  # between bytes
-OVERSIZED_MIB = 32
+OVERSIZED_MIB = 16  # of text; twice as much on the wire, where it is escaped
 DAY_S = 86_400
 # Closing with this waits for nothing and resets the connection.
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from jobs.runtime.command import discover, load, stages_of
 from jobs.runtime.stage import Stage
 from jobs.runtime.storage import Folder
 
-KEY_VARIABLE = "WIRE_TEST_KEY"
 CONTENT_TYPE = "paid_ad_fab"
 SECONDS = 900  # no run of a test takes as long
 ROLES = ["角质层", "屏障", "皮脂膜", "水油平衡", "毛孔", "肤色", "肤质", "泛红"]
@@ -29,7 +28,8 @@ class Journey:
     rows: int
     stages: tuple[str, ...] = ("brief", "generate")
     teacher: Mapping[str, Any] = field(default_factory=dict)  # settings of [teacher]
-    mark: Callable[[int], str] = lambda number: ""  # put into the facts of row `number`
+    marks: Mapping[int, str] = field(default_factory=dict)  # put into the facts of these rows
+    flavour: str = ""  # put into the facts of every row: journeys of two flavours share no request
 
     def prepare(self) -> "Journey":
         """Write product list and config."""
@@ -57,7 +57,7 @@ class Journey:
             "category": "面霜",
             "ingredients": [{"name": "依克多因", "role": f"帮助{role}保持稳定"}],
             "effects": ["修护屏障"],
-            "texture": f"轻润{self.mark(number)}",
+            "texture": f"轻润{self.flavour}{self.marks.get(number, '')}",
             "split": "dev" if number == 0 else "train",
         }
 
