@@ -47,6 +47,7 @@ class Measured:
     rows_per_s: float
     cpu_ms: dict[str, float]  # of a row, by part
     mib: dict[str, float]  # of the heaviest process of each part
+    kib_a_row: float  # by which all of them together grew
 
     def line(self, name: str) -> str:
         """For a person."""
@@ -56,7 +57,7 @@ class Measured:
         busy = total * self.rows_per_s / 1000
         return (
             f"{name:<24}{self.rows_per_s:7.0f} rows/s  core {busy:4.0%} busy  "
-            f"CPU ms a row {total:5.2f} ({cpu})  MiB ({mib})"
+            f"CPU ms a row {total:5.2f} ({cpu})  MiB ({mib}), {self.kib_a_row:.1f} KiB more a row"
         )
 
 
@@ -81,7 +82,9 @@ def measured(
 
     with Usage(process.pid) as usage:
         began, cpu_began = until(running, reached(first)), usage.cpu_seconds()
+        mib_began = usage.total_mib()
         ended, cpu_ended = until(running, reached(last)), usage.cpu_seconds()
+        mib = usage.total_mib() - mib_began
         status = process.wait()
     assert status == 0, f"it ended with status {status}; its message is above or in its log"
     answered = max(ended["answered"] - began["answered"], 1)
@@ -89,7 +92,8 @@ def measured(
         part: (seconds - cpu_began.get(part, 0.0)) * 1000 / answered
         for part, seconds in cpu_ended.items()
     }
-    return Measured(steady_rate(running.ledger()["seconds"]), cpu, dict(usage.mib))
+    rate = steady_rate(running.ledger()["seconds"])
+    return Measured(rate, cpu, dict(usage.mib), mib * 1024 / answered)
 
 
 class Bench:
@@ -165,8 +169,10 @@ def main() -> None:
         aiohttp_rows_per_s=round(raw),
         cpu_ms_a_row={
             "loop": round(sum(loops[best].cpu_ms.values()), 2),
+            "ours": round(sum(at_best.cpu_ms.values()), 2),
             **{part: round(value, 2) for part, value in at_best.cpu_ms.items()},
         },
+        kib_a_row={"loop": round(loops[best].kib_a_row, 1), "ours": round(at_best.kib_a_row, 1)},
     )  # fmt: skip
 
 

@@ -1,15 +1,25 @@
 """The provider that judges the client: its own account is held against what a caller saw."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
 import aiohttp
 import pytest
 
+from jobs.domain.brand import facts_json, load_guide
+from jobs.domain.catalog import read_products
+from jobs.domain.filters import Checked, reasons
+from jobs.domain.prompts import content_type, render_request
+from jobs.domain.rows import Brief
+from jobs.llm.api import Api
+from tests.wire.completion import advertisement
+from tests.wire.journey import CONTENT_TYPE, Journey
 from tests.wire.manners import Dice, Manners
 from tests.wire.provider import Running, provider
 
@@ -92,3 +102,15 @@ def test_failures_are_as_many_as_asked_for_and_pass_when_tried_again() -> None:
     assert fmean(first) == pytest.approx(0.1, abs=0.01)
     both = fmean(one and two for one, two in zip(first, second, strict=True))
     assert both == pytest.approx(0.01, abs=0.004)
+
+
+def test_copy_that_is_written_to_order_is_kept_by_the_cleaning_rules(tmp_path: Path) -> None:
+    journey = Journey(tmp_path, "http://nowhere", rows=12).prepare()
+    guide, kind = load_guide("yuansu"), content_type(CONTENT_TYPE, "zh")
+    for product in read_products(tmp_path / "products.jsonl", "zh"):
+        facts = facts_json(product, guide.name)
+        identity = (product.product_id, product.product_id, "train", False)
+        brief = Brief(*identity, "yuansu", "zh", CONTENT_TYPE, facts)
+        text = advertisement(render_request(brief, guide)[-1]["content"])
+        assert reasons(Checked(text, kind, guide, json.loads(facts))) == []
+    assert journey.stage().section("teacher", Api).base_url == "http://nowhere"

@@ -29,6 +29,7 @@ class Usage(threading.Thread):
         self.stopped = threading.Event()
         self.cpu_s: dict[tuple[str, int], float] = {}  # the last reading of each process
         self.mib: dict[str, float] = defaultdict(float)  # the heaviest process of each part
+        self.mib_now: dict[int, float] = {}  # of each process that lives
 
     def __enter__(self) -> "Usage":
         self.start()
@@ -50,17 +51,19 @@ class Usage(threading.Thread):
                 processes = [self.root, *self.root.children(recursive=True)]
             except psutil.NoSuchProcess:
                 return
-            for process in processes:
-                self._read(process)
+            self.mib_now = {process.pid: self._read(process) for process in processes}
 
-    def _read(self, process: psutil.Process) -> None:
+    def _read(self, process: psutil.Process) -> float:
+        """The memory of one process in MiB."""
         try:
             part, times, memory = part_of(process), process.cpu_times(), process.memory_info()
         except psutil.Error:  # it has ended since it was listed
-            return
+            return self.mib_now.get(process.pid, 0.0)
         self.cpu_s[part, process.pid] = times.user + times.system
         # Pages of the object store count for every process that has touched them: left out.
-        self.mib[part] = max(self.mib[part], (memory.rss - memory.shared) / 2**20)
+        mib = float(memory.rss - memory.shared) / 2**20
+        self.mib[part] = max(self.mib[part], mib)
+        return mib
 
     def cpu_seconds(self) -> dict[str, float]:
         """The CPU time so far of each part, ended processes included."""
@@ -68,3 +71,7 @@ class Usage(threading.Thread):
         for (part, _), seconds in self.cpu_s.copy().items():
             sums[part] += seconds
         return dict(sums)
+
+    def total_mib(self) -> float:
+        """The memory of all of them now."""
+        return sum(self.mib_now.values())
