@@ -20,9 +20,9 @@ SHORT = 150  # characters
 ALIKE_SHORT = 0.95  # characters in common, in order, of all characters
 HINT = 0.4  # Jaccard similarity below which a short text is not looked at twice
 
-# A pair at ALIKE is proposed with probability 1 - (1 - 0.8^6)^21 = 0.998, at 0.9 with 1.000 and
-# at 0.3 with 0.015. Every permutation costs 4 bytes a text.
-BANDS, BAND_ROWS = 21, 6
+# A pair at ALIKE is proposed with probability 1 - (1 - 0.8^5)^15 = 0.997, at 0.9 with 1.000 and
+# at 0.2 with 0.005. More bands cost memory, some 400 bytes each and text; longer ones need more.
+BANDS, BAND_ROWS = 15, 5
 PERMUTATIONS = BANDS * BAND_ROWS
 SCHEME = "affine32"  # datasketch's permutations: 32-bit values, the same on every machine
 SEED = 1  # of the permutations
@@ -130,7 +130,8 @@ class Kept:
         """
         text = reading(mine.plain)
         family = self.of_brief.get(mine.brief_id, [])
-        for place in sorted({*family, *self.index.query(minhash(mine.signature))}):
+        proposed: list[int] = self.index.query(minhash(mine.signature))
+        for place in sorted({*family, *proposed}):
             other = self.sightings[place]
             theirs = reading(other.plain)
             if other.brief_id == mine.brief_id:
