@@ -25,6 +25,8 @@ from jobs.runtime.config import Section
 KEYS = ["content_type", "split", "reason"]
 SUMS = ("chars", "facts_named", "encouraged")
 ORDER = 4  # of distinct-n: in shorter n-grams of characters even golden texts repeat one another
+# Each is a process of its own, which takes 2 s of CPU to start. One holds 100,000 short texts.
+PARTITIONS = 1
 
 Group = dict[str, Any]  # KEYS, count, and the sum of each of SUMS
 
@@ -72,7 +74,9 @@ def counted(rows: Dataset, guide: Guide) -> list[Group]:
         functools.partial(measures, guide=guide), batch_format="pyarrow", zero_copy_batch=True
     )
     sums = [Sum(name, alias_name=name) for name in SUMS]
-    groups = measured.groupby(KEYS, num_partitions=2).aggregate(Count(alias_name="count"), *sums)
+    groups = measured.groupby(KEYS, num_partitions=PARTITIONS).aggregate(
+        Count(alias_name="count"), *sums
+    )
     return sorted(groups.take_all(), key=lambda group: [group[key] for key in KEYS])
 
 
@@ -120,7 +124,7 @@ def diversity(rows: Dataset, language: str, settings: Diversity) -> dict[str, di
     """content type -> distinct-n and self-BLEU of a sample of its copies, and the sample's size."""
     copies = rows.filter(expr="reason == ''").select_columns(["content_type", "draft_id", "text"])
     measure = functools.partial(diversity_of, language=language, settings=settings)
-    groups = copies.groupby("content_type", num_partitions=2)
+    groups = copies.groupby("content_type", num_partitions=PARTITIONS)
     figures = groups.map_groups(measure, batch_format="pyarrow").take_all()
     return {row.pop("content_type"): row for row in sorted(figures, key=itemgetter("content_type"))}
 
