@@ -13,6 +13,7 @@ from pydantic import Field
 from jobs.cleaning.figures import ORDER, Diversity, Figures, figures_of
 from jobs.cleaning.passes import mend_all
 from jobs.cleaning.repeats import without_repeats
+from jobs.domain.golden import golden_by_brief
 from jobs.domain.rows import Copy, Draft, Dropped, Failed
 from jobs.llm.api import Api
 from jobs.llm.reach import Offline, check_key
@@ -35,18 +36,19 @@ class Clean(Section):
 
 def main(run: Stage) -> Counts:
     """Check, mend, check again; drop repeats; count what is left and describe it."""
+    golden = golden_by_brief(run.config.brand)  # a mistake in it is said before anything is paid
     drafts = read_dataset(Draft, run.input("generate"))
     mended = mend_all(run, drafts, run.settings(Clean).rounds)
-    finished = without_repeats(mended.rows, run.config.brand).materialize()
+    finished = without_repeats(mended.rows, golden).materialize()
     copies = write_dataset(finished.filter(expr="reason == ''"), Copy, run.folder)
     dropped = write_dataset(finished.filter(expr="reason != ''"), Dropped, run.folder)
-    failed = write_dataset(mended.failed, Failed, run.folder) if mended.failed else 0
+    failed = write_dataset(mended.failed, Failed, run.folder) if mended.failed is not None else 0
     found = figures_of(finished, run.guide, run.section("diversity", Diversity))
     steps = funnel(losses(run, drafts.count(), found, failed))
     run.folder.write_bytes(CARD, render_card(copy_set(run, found, steps), ORDER).encode())
     print("\n".join([as_text(steps), *(f"warning: {line}" for line in found.warnings)]), flush=True)
-    notes = {"reasons": found.reasons, "funnel": as_records(steps)}
-    notes |= {"figures": found.kinds, "warnings": found.warnings}
+    notes = {"reasons": found.reasons, "funnel": as_records(steps), "figures": found.kinds}
+    notes |= {"warnings": found.warnings} if found.warnings else {}
     return Counts(
         drafts.count(), copies, dropped=dropped, failed=failed, usd=mended.usd, notes=notes
     )

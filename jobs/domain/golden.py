@@ -34,3 +34,10 @@ def read_golden(brand: str) -> dict[tuple[str, str], str]:
             raise InputError(f"{path.name}:{number}: a second text for {key}. Remove one.")
         texts[key] = text
     return texts
+
+
+def golden_by_brief(brand: str) -> dict[str, str]:
+    """brief_id -> text; empty where the brand has no golden.jsonl. Raises InputError."""
+    if not (brand_folder(brand) / GOLDEN).is_file():
+        return {}
+    return {f"{product}/{kind}": text for (product, kind), text in read_golden(brand).items()}

@@ -13,6 +13,7 @@ from typing import Any
 from jobs.cleaning.repeats import repeated, sighted
 from jobs.domain.brand import brand_folder, facts_json, load_guide
 from jobs.domain.catalog import read_products
+from jobs.domain.golden import golden_by_brief
 from jobs.domain.prompts import prompt_files, render_request
 from jobs.domain.rows import Brief
 from jobs.llm.offline.teacher import Teacher
@@ -61,9 +62,11 @@ def main() -> None:
     signed = rows.map_batches(sighted, batch_format="pyarrow").materialize()
     signing, began = time.monotonic() - began, time.monotonic()
 
+    golden = golden_by_brief(BRAND)
+
     @ray.remote(num_cpus=1, max_calls=1)
     def measured(*parts: Any) -> tuple[int, float, float]:
-        found = repeated._function(BRAND, *parts)
+        found = repeated._function(golden, *parts)
         memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         return len(found), time.process_time(), memory_mb
 

@@ -10,12 +10,13 @@ import pytest
 import ray
 from ray.data import DataContext
 
-from jobs.cleaning.repeats import golden_sightings, sighted, without_repeats
+from jobs.cleaning.repeats import held_out, sighted, without_repeats
 from jobs.domain.duplicates import Sighting, find_repeats
-from jobs.domain.golden import read_golden
+from jobs.domain.golden import golden_by_brief
 from jobs.llm.offline.teacher import Teacher
 from tests.code.test_teacher import TYPES, body, product
 
+GOLDEN = golden_by_brief("yuansu")
 PRODUCTS, SAMPLES, EDITS = 3, 8, 3
 RATES = dict.fromkeys(("stray_tag", "flat", "no_call_to_action", "banned_word"), 0.0)
 
@@ -108,8 +109,8 @@ def test_exact_near_and_held_out_have_names_of_their_own() -> None:
     rows = table([text, text.replace("。", " 。\n"), text[:-8] + "。", "另外一段完全不同的话。"])
     found = find_repeats(sightings(rows))
     assert list(found.values()) == ["exact_duplicate", "near_duplicate"]
-    held_out = Sighting(**{**vars(sightings(rows)[2]), "draft_id": "x", "held_out": "golden"})
-    assert list(find_repeats([*sightings(rows), held_out]).values()) == ["leaks_golden"] * 3
+    reference = Sighting(**{**vars(sightings(rows)[2]), "draft_id": "x", "held_out": "golden"})
+    assert list(find_repeats([*sightings(rows), reference]).values()) == ["leaks_golden"] * 3
 
 
 def test_a_validation_row_stays_and_what_repeats_it_goes() -> None:
@@ -120,10 +121,8 @@ def test_a_validation_row_stays_and_what_repeats_it_goes() -> None:
 
 
 def test_every_golden_text_is_held_out() -> None:
-    golden = list(read_golden("yuansu").values())
-    held_out = golden_sightings("yuansu")
-    assert len(held_out) == len(golden)
-    copied = find_repeats([*held_out, *sightings(table(golden))])
+    golden = list(GOLDEN.values())
+    copied = find_repeats([*held_out(GOLDEN), *sightings(table(golden))])
     assert list(copied.values()) == ["leaks_golden"] * len(golden)
 
 
@@ -137,17 +136,17 @@ def cluster() -> Iterator[None]:
 
 def reasons(rows: list[dict[str, Any]], blocks: int) -> dict[str, str]:
     dataset = ray.data.from_items(rows, override_num_blocks=blocks).materialize()
-    return {row["draft_id"]: row["reason"] for row in without_repeats(dataset, "yuansu").take_all()}
+    return {row["draft_id"]: row["reason"] for row in without_repeats(dataset, GOLDEN).take_all()}
 
 
 def test_blocks_and_their_order_change_nothing(cluster: None) -> None:
     rows = table(texts("zh")).to_pylist()
     rows[3]["reason"] = "hype"
-    golden = next(iter(read_golden("yuansu").values()))
+    golden = next(iter(GOLDEN.values()))
     rows.append({**table([golden], first=len(rows)).to_pylist()[0]})
     sound = [row for row in rows if not row["reason"]]
     expected = {row["draft_id"]: row["reason"] for row in rows}
-    expected |= find_repeats([*golden_sightings("yuansu"), *sightings(pa.Table.from_pylist(sound))])
+    expected |= find_repeats([*held_out(GOLDEN), *sightings(pa.Table.from_pylist(sound))])
     assert reasons(rows, blocks=1) == expected
     for seed, blocks in ((1, 5), (2, 13)):
         shuffled = random.Random(seed).sample(rows, len(rows))
