@@ -37,6 +37,7 @@ LOOP = re.compile(r"(.{6,60}?)\1\1|(.{2,5}?)\2{4,}|(.{14,}?)\3")
 # A post may end in hashtags, and a tag left behind the last sentence does not cut it off.
 TRAILING = re.compile(r"(?:\s*#[^\s#，。]+#?|\s*</?[\w|/]*>?|[*_`#~]+|\s+)+$")
 LONG = 12  # characters of a sentence that nobody writes twice
+LETTERS_PER_CHARACTER = 3  # "question" says no more than two Chinese characters do
 WINDOW = 10  # characters; a product's full name is rarely longer
 
 
@@ -64,11 +65,12 @@ def repeats_itself(text: str, language: str) -> bool:
     """
     spoken = Counter(compact(part) for part in sentences(text, language))
     said = Counter(compact(part) for whole in sentences(text, language) for part in clauses(whole))
+    per = LETTERS_PER_CHARACTER if language == "en" else 1
     return (
-        any(times > 1 and len(part) >= LONG for part, times in spoken.items())
-        or any(times > 2 and len(part) >= 6 for part, times in spoken.items())
-        or any(times > 2 and len(part) >= 8 for part, times in said.items())
-        or any(times > 4 and len(part) >= 4 for part, times in said.items())
+        any(times > 1 and len(part) >= LONG * per for part, times in spoken.items())
+        or any(times > 2 and len(part) >= 6 * per for part, times in spoken.items())
+        or any(times > 2 and len(part) >= 8 * per for part, times in said.items())
+        or any(times > 4 and len(part) >= 4 * per for part, times in said.items())
         or bool(LOOP.search(compact(text)))
         or share_repeated(compact(text)) > 0.35
     )

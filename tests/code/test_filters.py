@@ -417,6 +417,27 @@ def test_korean(text: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", ENGLISH.replace("5% niacinamide", "0.05% panthenol")),
+        (
+            "en",
+            "Question: why? Answer: water. Question: how? Answer: slowly. Question: when? "
+            + ENGLISH,
+        ),
+        ("ko", KOREAN.replace("시작해 보세요", "매장에서 만나 보세요")),
+        ("ko", KOREAN.replace("저는", "제빵사 민서에게 들은")),
+    ],
+)
+def test_sound_texts_of_other_languages(language: str, text: str) -> None:
+    checked = other_language(
+        language, text, banned=(), name="칼름 세럼" if language == "ko" else "Calm Serum"
+    )
+    checked.facts["ingredients"].append({"name": "panthenol", "concentration": "0.05%"})
+    assert reasons(checked) == []
+
+
+@pytest.mark.parametrize(
     ("language", "word", "text"),
     [
         ("en", "miracle", "A m1racle in a jar."),
