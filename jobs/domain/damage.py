@@ -22,12 +22,22 @@ SCRIPTS = {
     "ru": re.compile(r"[\u0400-\u04ff]+"),
     "th": re.compile(r"[\u0e00-\u0e7f]"),
     "ar": re.compile(r"[\u0600-\u06ff]+"),
+    "other": re.compile(r"[\u0370-\u03ff]{3,}|[\u0590-\u05ff\u0700-\u0dff\u0e80-\u109f]+"),
 }
 ENGLISH = re.compile(r"\b(?:the|and|is|are|of|with|your|that|for|this|it|in|to|which|from|not)\b")
+# Words that are in nearly every sentence of another language written in Latin letters, and not in
+# English: French, Spanish, German, Portuguese, Italian, Dutch, Indonesian, Vietnamese.
+OTHER_LATIN = re.compile(
+    r"\b(?:le|la|les|des|du|un|une|et|est|pour|avec|el|los|las|de|que|con|para|una|por|der|die|das"
+    r"|und|ist|mit|ein|eine|fur|für|auf|o|os|da|do|em|com|il|di|che|per|della|het|een|van|voor|yang"
+    r"|dan|untuk|dengan|dari|cho|với|của|và|là|mọi|các)\b"
+)
+LITTLE_WORDS = 3  # of another language: one or two can stand in a name
 LOOP = re.compile(r"(.{6,60}?)\1\1|(.{2,5}?)\2{4,}|(.{14,}?)\3")
 # A post may end in hashtags, and a tag left behind the last sentence does not cut it off.
 TRAILING = re.compile(r"(?:\s*#[^\s#，。]+#?|\s*</?[\w|/]*>?|[*_`#~]+|\s+)+$")
 LONG = 12  # characters of a sentence that nobody writes twice
+LETTERS_PER_CHARACTER = 3  # "question" says no more than two Chinese characters do
 WINDOW = 10  # characters; a product's full name is rarely longer
 
 
@@ -55,11 +65,12 @@ def repeats_itself(text: str, language: str) -> bool:
     """
     spoken = Counter(compact(part) for part in sentences(text, language))
     said = Counter(compact(part) for whole in sentences(text, language) for part in clauses(whole))
+    per = LETTERS_PER_CHARACTER if language == "en" else 1
     return (
-        any(times > 1 and len(part) >= LONG for part, times in spoken.items())
-        or any(times > 2 and len(part) >= 6 for part, times in spoken.items())
-        or any(times > 2 and len(part) >= 8 for part, times in said.items())
-        or any(times > 4 and len(part) >= 4 for part, times in said.items())
+        any(times > 1 and len(part) >= LONG * per for part, times in spoken.items())
+        or any(times > 2 and len(part) >= 6 * per for part, times in spoken.items())
+        or any(times > 2 and len(part) >= 8 * per for part, times in said.items())
+        or any(times > 4 and len(part) >= 4 * per for part, times in said.items())
         or bool(LOOP.search(compact(text)))
         or share_repeated(compact(text)) > 0.35
     )
@@ -83,6 +94,9 @@ def is_garbled(text: str) -> bool:
 def in_other_language(text: str, language: str) -> bool:
     """Most of it, or a whole passage of it, is not in the guide's language.
 
+    Shares of scripts tell Chinese, Korean and English apart, from one another and from the rest, so
+    no model is needed. Languages in Latin letters are told from English by their little words.
+
     >>> in_other_language("A gentle serum.", "zh")
     True
     >>> in_other_language("5% Niacinamide烟酰胺精华。", "zh")
@@ -93,9 +107,24 @@ def in_other_language(text: str, language: str) -> bool:
         return True
     if language == "ko":
         counts["ko"] //= 2  # a word has about two syllables; words are what is counted of English
+    if language == "en":
+        return counts["en"] < sum(counts.values()) - counts["en"] or is_other_latin(text)
     own = counts.get(language, 0)
     others = sum(count for name, count in counts.items() if name != language)
-    return own < others or (language != "en" and has_english_passage(text))
+    return own < others or has_english_passage(text)
+
+
+def is_other_latin(text: str) -> bool:
+    """In Latin letters, but with the little words of another language than English.
+
+    >>> is_other_latin("Un sérum doux pour la peau, avec 5 % de niacinamide.")
+    True
+    >>> is_other_latin("The Eau de la Mer serum, for the skin, is calm and light.")
+    False
+    """
+    line = text.lower()
+    others = len(OTHER_LATIN.findall(line))
+    return others >= LITTLE_WORDS and others > len(ENGLISH.findall(line))
 
 
 def has_english_passage(text: str) -> bool:

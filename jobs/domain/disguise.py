@@ -1,12 +1,13 @@
 """Finding a banned word in any disguise, and only there.
 
-A disguise is a separator between the word's characters, a traditional or variant form, or a
-character that sounds the same. Matching so loosely would also join what belongs to two words; a
-match in Chinese therefore counts only where a dictionary segmentation does not cut through a
-neighbouring word. The libraries load when the first text needs them.
+A disguise is a separator between the word's characters, a traditional or variant form, a letter
+or digit that looks alike, or a character that sounds the same. Matching so loosely would also join
+what belongs to two words; a match in Chinese therefore counts only where a dictionary segmentation
+does not cut through a neighbouring word. The libraries load when the first text needs them.
 """
 
 import re
+import unicodedata
 import warnings
 from functools import cache
 from typing import Any
@@ -17,7 +18,18 @@ IDEOGRAPH = "一-龥"
 # Marks that end or divide a sentence are not a disguise, unless they stand in every gap of a word
 # of three characters or more.
 SEPARATORS = r"[^\w\n，。；:!?《》—]|_"
-GAP = rf"(?:{SEPARATORS}){{0,3}}"
+GAP = rf"(?:{SEPARATORS}){{0,6}}"  # an ellipsis, normalised, is six dots
+JOINT = r"[\s_\u2010-\u2015-]{0,2}"  # where the guide joins the parts of a word
+# A Korean word begins where a disguise of it does: what follows are particles, what comes before
+# makes it another word, but for a few prefixes that only make it louder.
+KOREAN_START = r"(?<![가-힣])[개초왕핵]?"
+# What passes for a Latin letter, besides the same letter with an accent: digits and signs, Cyrillic
+# and Greek. From the confusables of Unicode Technical Standard 39, as far as people type them.
+LOOK_ALIKE = {
+    "a": "4@аα", "b": "8в", "c": "сϲ", "d": "ԁ", "e": "3еε", "g": "9", "h": "һ", "i": "1!ıіι|",
+    "j": "ј", "k": "кκ", "l": "1|", "m": "м", "n": "п", "o": "0оο", "p": "рρ", "q": "ԛ", "s": "5$ѕ",
+    "t": "7т", "u": "υ", "v": "ν", "w": "ԝ", "x": "хχ", "y": "уγ", "z": "2",
+}  # fmt: skip
 ANY_MARK = r"(?:[^\w\n]|_){1,2}"
 RARE = 20  # how often jieba's corpus shall have had a word of the guide that it lacks
 REACH = 6  # characters on each side that can belong to a word with the match
@@ -50,21 +62,36 @@ def expressions(words: tuple[str, ...], language: str) -> tuple[re.Pattern[str],
 
 def spelled(word: str) -> str:
     """The pattern of one word with its variants and separators."""
-    characters = [one for one in word if not one.isspace()]
-    forms = [form_of(character) for character in characters]
     if word.isascii():
-        loose = rf"(?:{ANY_MARK})?".join(forms)
+        parts = [[form_of(one) for one in part] for part in re.findall("[a-z0-9]+", word)]
+        loose = JOINT.join(rf"(?:{ANY_MARK})?".join(forms) for forms in parts)
         return rf"(?<![a-z0-9])(?:{loose})(?:s|es)?(?![a-z0-9])"
+    forms = [form_of(character) for character in word if not character.isspace()]
     loose = GAP.join(forms)
+    if re.search("[가-힣]", word):
+        return f"{KOREAN_START}(?:{loose})"
     return f"{loose}|{ANY_MARK.join(forms)}" if len(forms) > 2 else loose
 
 
 def form_of(character: str) -> str:
-    """The character, its traditional and variant forms, and its spelling in Latin letters."""
+    """The character with its traditional, variant or accented forms, look-alikes and spelling."""
+    if "a" <= character <= "z":
+        return f"[{re.escape(character + accented()[character] + LOOK_ALIKE.get(character, ''))}]"
     if not re.match(f"[{IDEOGRAPH}]", character):
         return re.escape(character)
     shapes = character + "".join(variants().get(character, ()))
     return f"(?:[{shapes}]|{syllable(character)})"
+
+
+@cache
+def accented() -> dict[str, str]:
+    """Latin letters with marks, by the letter alone; NFKC has composed them to one character."""
+    found = dict.fromkeys("abcdefghijklmnopqrstuvwxyz", "")
+    for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)):
+        plain = unicodedata.normalize("NFKD", chr(code))[0]
+        if plain in found:
+            found[plain] += chr(code)
+    return found
 
 
 @cache
@@ -135,8 +162,8 @@ def stands_alone(line: str, match: re.Match[str], words: tuple[str, ...]) -> boo
     >>> alone("护肤神器"), alone("人的精神器质"), alone("安神、器械")
     (True, False, False)
     """
-    if match[0].isascii():
-        return True
+    if not re.search(f"[{IDEOGRAPH}]", match[0]):
+        return any(map(str.isalpha, match[0]))  # "50" is a number, whatever it looks like
     before = phrase(line[max(0, match.start() - REACH) : match.start()], nearest=-1)
     after = phrase(line[match.end() : match.end() + REACH], nearest=0)
     middle = phrase(match[0], nearest=None)

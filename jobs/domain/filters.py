@@ -15,6 +15,7 @@ from jobs.domain.figures import contradicts_facts
 from jobs.domain.lexicon import knows
 from jobs.domain.markup import has_markup
 from jobs.domain.naming import adds_ingredient, names_product
+from jobs.domain.personal import shows_personal_data
 from jobs.domain.prompts import ContentType
 from jobs.domain.text import char_count
 from jobs.domain.wording import asks_for_action, claims, exclaims, has_person
@@ -115,6 +116,19 @@ def broken(checked: Checked) -> bool:
         or repeats_itself(text, language)
         or in_other_language(text, language)
     )
+
+
+@drops
+def personal_data(checked: Checked) -> bool:
+    """A mail address, a telephone or identity number, or a messenger account.
+
+    >>> texts = ("写到 care@example.com。", "致电138-1234-5678。", "+82 10-1234-5678", "QQ：123456")
+    >>> all(personal_data(example(text)) for text in texts)
+    True
+    >>> any(personal_data(example(text)) for text in ("30ml，1299元。", "5%-10%", "1500-2000元"))
+    False
+    """
+    return shows_personal_data(checked.text)
 
 
 @drops

@@ -5,10 +5,12 @@ import json
 from jobs.domain.brand import brand_folder
 from jobs.domain.errors import InputError
 
+GOLDEN = "golden.jsonl"  # in the brand's folder
+
 
 def read_golden(brand: str) -> dict[tuple[str, str], str]:
     """(product_id, content type) -> text, from golden.jsonl. Raises InputError naming the line."""
-    path = brand_folder(brand) / "golden.jsonl"
+    path = brand_folder(brand) / GOLDEN
     if not path.is_file():
         raise InputError(
             f"configs/brands/{brand} has no golden.jsonl. Write one reference text a validation "
@@ -32,3 +34,10 @@ def read_golden(brand: str) -> dict[tuple[str, str], str]:
             raise InputError(f"{path.name}:{number}: a second text for {key}. Remove one.")
         texts[key] = text
     return texts
+
+
+def golden_by_brief(brand: str) -> dict[str, str]:
+    """brief_id -> text; empty where the brand has no golden.jsonl. Raises InputError."""
+    if not (brand_folder(brand) / GOLDEN).is_file():
+        return {}
+    return {f"{product}/{kind}": text for (product, kind), text in read_golden(brand).items()}

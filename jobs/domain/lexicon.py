@@ -18,7 +18,10 @@ FOLDER = Path(__file__).parent
 # only if they stay apart.
 CHINESE_MARKS = {ord(","): "，", ord(";"): "；"}
 SENTENCE = re.compile(r"[^。!?；\n]*(?:[。!?；\n]+[”’」』\")]*|$)")
-SENTENCE_LATIN = re.compile(r"[^.!?；\n]*(?:[.!?；\n]+(?=\s|$|[”’\")])[”’\")]*|\.|$)")
+# A full stop before a digit or letter ends nothing: "0.05%".
+SENTENCE_LATIN = re.compile(
+    r"(?:[^.!?；\n]|\.(?=[^\s.!?；”’\")]))*(?:[.!?；\n]+[”’\")]*|$)",
+)
 CLAUSE_ENDS = re.compile(r"[，。；!?:、\n—]+|\.{2,}|\s-\s|\.\s")
 
 
@@ -78,6 +81,8 @@ def sentences(text: str, language: str) -> list[str]:
 
     >>> sentences("少一点。“真的？”是的", "zh")
     ['少一点。', '“真的?”', '是的']
+    >>> [part.strip() for part in sentences('It has 0.05% matrine. "Really?" Yes', "en")]
+    ['it has 0.05% matrine.', '"really?"', 'yes']
     """
     ends = SENTENCE if language == "zh" else SENTENCE_LATIN
     return [part for part in ends.findall(folded(text)) if part.strip()]

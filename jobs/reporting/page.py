@@ -21,6 +21,7 @@ from jobs.domain.brand import Guide
 from jobs.domain.prompts import content_type
 from jobs.domain.rows import Answer, Failed, Verdict
 from jobs.domain.text import char_count
+from jobs.reporting.funnel import made
 from jobs.reporting.headline import headline
 from jobs.reporting.marks import marked
 
@@ -74,7 +75,7 @@ def render_page(findings: Findings) -> str:
         teacher=findings.board["teacher"],
         headline=headline(findings.board["overall"], findings.references, findings.verdicts),
         scores=score_rows(findings),
-        funnel=funnel(findings),
+        made=made(findings.record("generate"), findings.record("clean")),
         chart=chart(findings.curve),
         lengths=length_rows(findings),
         cut_off=cut_off(findings),
@@ -142,20 +143,6 @@ def score_rows(findings: Findings) -> list[dict[str, Any]]:
         means = {m: c["mean"] for m, c in row["cells"].items() if m not in findings.references}
         row["best"] = {model for model, mean in means.items() if mean == max(means.values())}
     return rows
-
-
-def funnel(findings: Findings) -> dict[str, Any]:
-    """Briefs -> drafts -> copies: steps with what came in, out and was lost, and drop reasons."""
-    records = {job: findings.record(job) for job in ("generate", "clean")}
-    steps = [
-        {"stage": record["stage"], "makes": makes, **record["counts"]}
-        for makes, record in (("drafts", records["generate"]), ("copies", records["clean"]))
-        if record
-    ]
-    notes = records["clean"]["counts"]["notes"] if records["clean"] else {}
-    reasons: Mapping[str, int] = notes.get("reasons", {})
-    ranked = sorted(reasons.items(), key=lambda entry: (-entry[1], entry[0]))
-    return {"steps": steps, "reasons": ranked}
 
 
 def chart(curve: Sequence[Mapping[str, float]]) -> dict[str, Any] | None:

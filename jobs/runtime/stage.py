@@ -32,7 +32,7 @@ class Counts:
     out: int
     dropped: int = 0
     failed: int = 0
-    usd: float | None = 0.0  # money spent in this run of the stage; None: the price is not known
+    usd: float | None = 0.0  # paid by this stage of the run so far; None: the price is not known
     notes: dict[str, Any] = field(default_factory=dict)  # figures worth keeping
 
     def check(self, stage: str) -> None:

@@ -90,6 +90,9 @@ FOUND: dict[str, list[str]] = {
         "神qi",
         "妙杀",
         "逆添",
+        "神……器",
+        "уyds",
+        "YYD5",
     ],
     "hype": [
         "太好用了！！",
@@ -411,6 +414,60 @@ KOREAN = "저는 칼름 세럼을 한 달 썼어요. 피부가 한결 편안합�
 def test_korean(text: str, expected: list[str]) -> None:
     checked = other_language("ko", text, banned=("대박",), name="칼름 세럼")
     assert reasons(checked) == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", ENGLISH.replace("5% niacinamide", "0.05% panthenol")),
+        (
+            "en",
+            "Question: why? Answer: water. Question: how? Answer: slowly. Question: when? "
+            + ENGLISH,
+        ),
+        ("ko", KOREAN.replace("시작해 보세요", "매장에서 만나 보세요")),
+        ("ko", KOREAN.replace("저는", "제빵사 민서에게 들은")),
+    ],
+)
+def test_sound_texts_of_other_languages(language: str, text: str) -> None:
+    checked = other_language(
+        language, text, banned=(), name="칼름 세럼" if language == "ko" else "Calm Serum"
+    )
+    checked.facts["ingredients"].append({"name": "panthenol", "concentration": "0.05%"})
+    assert reasons(checked) == []
+
+
+@pytest.mark.parametrize(
+    ("language", "word", "text"),
+    [
+        ("en", "miracle", "A m1racle in a jar."),
+        ("en", "miracle", "A m!rácle in a jar."),
+        ("en", "miracle", "A mirасle in a jar."),  # Cyrillic а and с
+        ("en", "game-changer", "It is a game changer."),
+        ("en", "game-changer", "A GameChanger, really."),
+        ("ko", "기적", "피부에 기적이 일어나요."),
+        ("ko", "대박", "초대박 세럼이에요."),
+        ("ko", "대박", "대 박 세럼이에요."),
+    ],
+)
+def test_disguised_words_of_other_languages(language: str, word: str, text: str) -> None:
+    checked = other_language(language, text, banned=(word,), name="Calm Serum")
+    assert DROPS["banned_word"](checked)
+
+
+@pytest.mark.parametrize(
+    ("language", "word", "text"),
+    [
+        ("en", "so", "50 ml, $0 for a trial."),
+        ("en", "miracle", "The Dead Sea mirror, a clean one."),
+        ("en", "game-changer", "We lost the game. Changers of habit win."),
+        ("ko", "기적", "주기적으로 바르고, 유기적으로 관리하세요."),
+        ("ko", "대박", "침대 박스 옆에 두세요."),
+    ],
+)
+def test_words_that_only_hold_a_banned_one(language: str, word: str, text: str) -> None:
+    checked = other_language(language, text, banned=(word,), name="Calm Serum")
+    assert not DROPS["banned_word"](checked)
 
 
 def test_development_rows() -> None:

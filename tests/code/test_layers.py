@@ -19,10 +19,11 @@ ALLOWED = {
     "jobs.runtime": {"jobs.domain"},
     "jobs.llm": {"jobs.runtime", "jobs.domain"},
     "jobs.engines": {"jobs.runtime", "jobs.domain"},
+    "jobs.cleaning": {"jobs.llm", "jobs.runtime", "jobs.domain"},
     "jobs.training": {"jobs.engines", "jobs.llm", "jobs.runtime", "jobs.domain"},
     "jobs.reporting": {"jobs.domain"},
     "jobs": {"jobs.training", "jobs.engines", "jobs.llm", "jobs.runtime", "jobs.reporting"}
-    | {"jobs.domain"},
+    | {"jobs.cleaning", "jobs.domain"},
     "serve": {"jobs.engines", "jobs.runtime", "jobs.domain"},
 }
 STANDALONE = ("jobs.llm.offline.teacher", "jobs.llm.offline.judge")  # they share domain alone

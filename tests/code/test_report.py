@@ -15,6 +15,7 @@ from jobs.domain.brand import Guide
 from jobs.domain.errors import StageError
 from jobs.domain.rows import Answer, Brief, Failed, Verdict
 from jobs.report import main
+from jobs.reporting.funnel import Losses, as_records, funnel
 from jobs.reporting.headline import headline, interval
 from jobs.reporting.marks import marked
 from jobs.reporting.page import chart, ticks
@@ -141,7 +142,15 @@ def fill(stage: Stage, offline: bool = True) -> None:
     elif job == "clean":
         reasons = {"banned_word": 3, "near_duplicate": 1}
         counts = {"expected": 19, "out": 15, "dropped": 4, "usd": 1.25}
-        counts["notes"] = {"reasons": reasons}
+        steps = funnel(Losses(10, 20, 1, reasons, 0))
+        cell = {"copies": 15, "chars": 88.4, "facts_named": 0.515, "encouraged": 1.25}
+        cell |= {"distinct": 0.7, "self_bleu": 0.3, "sampled": 15}
+        counts["notes"] = {
+            "reasons": reasons,
+            "funnel": as_records(steps),
+            "figures": {"paid_ad_pas": cell},
+            "warnings": ["<b>copies</b> are alike"],
+        }
     elif job == "sft":
         stage.folder.write_json("curve.json", [{"loss": 3.0, "step": 5}, {"loss": 1.0, "step": 9}])
     elif job == "answer":
@@ -181,6 +190,10 @@ def test_figures(tmp_path: Path) -> None:
     assert page.row("scores", "times best") == ["3.5", "0.5", "0.0"]
     assert page.row("data", "generate") == ["20", "19 drafts", "0", "1"]
     assert page.row("data", "clean") == ["19", "15 copies", "4", "0"]
+    assert page.row("data", "drafts asked for") == ["", "20"]
+    assert page.row("data", "banned word") == ["3", "16"]
+    assert page.row("data", "copies") == ["", "15"]
+    assert page.row("data", "paid_ad_pas") == ["15", "88", "52 %", "1.2", "0.70", "0.30 of 15"]
     assert page.row("lengths", "paid_ad_bab")[:3] == ["50–120", "60 100 % inside", "30 0 % inside"]
     assert page.row("cost", "generate")[-1] == "price not known"
     assert page.row("cost", "total")[1:] == ["8 min 0 s", "$1.25 + 1 not known"]

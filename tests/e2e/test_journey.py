@@ -52,6 +52,12 @@ def test_no_draft_is_lost_between_generate_and_clean(journey: Journey) -> None:
     assert len(drafts) == 2 * len(briefs)
     assert sorted(kept + dropped) == sorted(drafts)
     assert all(row.reason for row in rows(journey, "clean", Dropped))
+    steps = done(journey, "clean")["counts"]["notes"]["funnel"]
+    assert [step["left"] for step in steps if step["name"] == "briefs"] == [len(briefs)]
+    assert steps[-1]["name"] == "copies"
+    assert steps[-1]["left"] == len(kept)
+    card = (journey.folder / "clean" / "README.md").read_text(encoding="utf-8")
+    assert f"| pieces | {len(kept)} |" in card
 
 
 def test_validation_is_read_by_answer_judge_and_evaluate_alone(journey: Journey) -> None:

@@ -1,0 +1,1 @@
+"""What clean does with a whole table: repeats, and the figures of what is left."""

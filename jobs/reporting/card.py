@@ -1,0 +1,73 @@
+"""The data set's card: a README.md as Hugging Face's hub reads it, from counted figures alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from jobs.domain.brand import Guide
+from jobs.domain.duplicates import ALIKE
+from jobs.reporting.funnel import Step
+
+SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M")  # as the hub's
+
+
+@dataclass(frozen=True)
+class CopySet:
+    """What is told of a table of copies."""
+
+    brand: str  # folder name under configs/brands/
+    guide: Guide
+    teacher: str  # model name
+    offline: bool  # the teacher was the stand-in
+    splits: Mapping[str, int]  # split -> copies
+    kinds: Mapping[str, Mapping[str, float]]  # content type -> copies, means, diversity
+    funnel: Sequence[Step]
+    warnings: Sequence[str]
+
+    @property
+    def copies(self) -> int:
+        """All copies."""
+        return sum(self.splits.values())
+
+
+def size_category(rows: int) -> str:
+    """
+    >>> size_category(999), size_category(1000), size_category(123456)
+    ('n<1K', '1K<n<10K', '100K<n<1M')
+    """
+    return SIZES[max(0, min(len(str(rows)) - 3, len(SIZES) - 1))]
+
+
+def front_matter(found: CopySet) -> dict[str, Any]:
+    """What the hub reads. No license: that is for whoever publishes."""
+    return {
+        "language": [found.guide.language],
+        "pretty_name": f"{found.guide.name}: copy in house style",
+        "size_categories": [size_category(found.copies)],
+        "task_categories": ["text-generation"],
+        "annotations_creators": ["machine-generated"],
+        "language_creators": ["machine-generated"],
+        "source_datasets": ["original"],
+        "tags": ["advertising", "synthetic", *sorted(found.kinds)],
+        "configs": [{"config_name": "default", "data_files": "Copy/*.parquet"}],
+    }
+
+
+def render_card(found: CopySet, order: int) -> str:
+    """The card. `order` is that of distinct-n."""
+    from huggingface_hub import DatasetCardData
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    front = DatasetCardData(**front_matter(found)).to_yaml()
+    return environment.get_template("card.md").render(
+        it=found, front=front, alike=ALIKE, order=order
+    )
