@@ -11,11 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 from aiohttp import web
 
+from jobs import sft
 from jobs.collect import main
 from jobs.domain import brand
 from jobs.domain.errors import InputError, PromptError
 from jobs.domain.rows import Copy, Example, Exemplar, Failed, Pair, Refused
 from jobs.runtime.command import discover, load, stages_of
+from jobs.runtime.config import StageSpec
 from jobs.runtime.stage import Counts, Stage
 from jobs.runtime.tables import read_rows
 
@@ -238,3 +240,19 @@ async def test_pages_that_cannot_be_had_are_failed_rows(house: House) -> None:
     failed = {row.row_id: row.error for row in read_rows(Failed, stage.folder)}
     assert failed == {f"{address}/none": "http_404", "ftp://x/": "bad_scheme"}
     assert (counts.expected, counts.out, counts.failed) == (3, 1, 2)
+
+
+def test_training_sees_own_copies_and_chats_without_any_other_stage(house: House) -> None:
+    own = {"product_id": "p1", "text": "컵입니다.", "facts": {"name": "컵"}}
+    house.rows("own.jsonl", own | {"content_type": "paid_ad_fab"})
+    house.rows("chats.jsonl", CHAT)
+    stage, _ = house.collect({"at": "own.jsonl"}, {"at": "chats.jsonl"}, dev_share=0.0)
+    spec = StageSpec(job="sft")
+    config = stage.config.model_copy(update={"stages": (*stage.config.stages, spec)})
+    learner = Stage(stage.jobs["sft"], spec, config, stage.jobs)
+    copy, chat = sft.chats(learner, "train")
+    assert copy["completion"] == [{"role": "assistant", "content": "컵입니다."}]
+    assert copy["prompt"][0]["role"] == "system"
+    assert '"name":"컵"' in copy["prompt"][1]["content"]
+    assert chat == {"prompt": CHAT["messages"][:1], "completion": CHAT["messages"][1:]}
+    assert sft.chats(learner, "dev") == []
