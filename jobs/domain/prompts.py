@@ -191,6 +191,12 @@ def render_request(brief: Brief, guide: Guide, exemplars: Sequence[str] = ()) ->
     )
 
 
+def render_proposing(name: str, guide: Guide, facts: dict[str, Any]) -> list[Message]:
+    """What a teacher reads to propose pairs: `prompts/propose/<name>`, the request's facts last."""
+    wanted = f"```json\n{json.dumps(facts, ensure_ascii=False, separators=(',', ':'))}\n```"
+    return render(load_prompt("propose", name, guide.language), guide=guide, wanted=wanted)
+
+
 def render_brief(brief: Brief, guide: Guide) -> list[Message]:
     """The short chat: what sft trains on, and what answer and serve send, for one brief."""
     return _short_chat("brief", brief, guide)
