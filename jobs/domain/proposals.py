@@ -148,8 +148,8 @@ def focus(
 ) -> tuple[str, list[str]]:
     """What the request `number` of a round is about: the category and values with the fewest pairs.
 
-    Requests of a round take categories in turn; of the values it is half of them. Ties are broken by chance; a list that is not
-    prescribed gives no focus.
+    Requests of a round take categories in turn; of the values it is half of them. Ties are broken
+    by chance; a list that is not prescribed gives no focus.
     """
     counts = coverage(pairs)
     by_category = Counter(pair.category for pair in pairs)

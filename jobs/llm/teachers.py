@@ -19,6 +19,12 @@ class Teachers(Section):
     __pydantic_extra__: dict[str, Api] = Field(init=False)
 
 
+def accounts(stage: Stage) -> list[Api]:
+    """Every account that may have taught in this run: the one teacher, then the named ones."""
+    named = stage.section("teachers", Teachers).__pydantic_extra__ or {}
+    return [stage.section("teacher", Api), *named.values()]
+
+
 def as_teacher(stage: Stage, name: str) -> Stage:
     """The stage with the named account in the teacher's place; with no name, as it is.
 

@@ -15,7 +15,7 @@ from jobs.domain.rows import Brief, Exemplar
 from jobs.generate import Generate, request, sampled
 from jobs.llm.offline.teacher import Teacher
 from jobs.llm.reach import Offline
-from jobs.llm.teachers import by_model
+from jobs.llm.teachers import accounts, by_model
 from jobs.runtime.command import discover, load, stages_of
 from jobs.runtime.stage import Stage
 
@@ -166,6 +166,7 @@ def test_teachers_are_known_by_name_and_drafts_by_model(tmp_path: Path) -> None:
     }
     assert list(by_model(stage, ())) == ["offline"]
     assert json.dumps(stage.identity()["settings"]["teachers"]).count("model") == 2
+    assert [api.model for api in accounts(stage)] == ["offline", "a", "b"]
     assert stage.job.check
     with pytest.raises(SettingsError, match="NO_SUCH_KEY"):
         stage.job.check(stage)
