@@ -1,21 +1,23 @@
-"""Product list -> Brief.   python -m jobs.brief configs/demo.toml
+"""Product list, or Proposal -> Brief.   python -m jobs.brief configs/demo.toml
 
-A brief is a product in one content type. Products are split into train, dev and val as the list
-says, else by a hash of their id, so that adding products never moves one.
+A brief is a product in one content type. Products are those of the brand's list or, where the
+config has a propose stage before this one, those that a teacher proposed. They are split into
+train, dev and val as the list says, else by a hash, so that adding products never moves one.
 """
 
 from pydantic import Field
 
 from jobs.domain.brand import BRANDS, Product, brand_folder, facts_json
 from jobs.domain.catalog import read_products
+from jobs.domain.duplicates import letters
 from jobs.domain.errors import SettingsError
 from jobs.domain.prompts import content_type
-from jobs.domain.rows import Brief
+from jobs.domain.rows import Brief, Proposal
 from jobs.domain.text import fingerprint
 from jobs.runtime.command import start
 from jobs.runtime.config import Section
 from jobs.runtime.stage import Counts, Job, Stage
-from jobs.runtime.tables import write_rows
+from jobs.runtime.tables import read_rows, write_rows
 
 
 class BriefSettings(Section):
@@ -33,8 +35,8 @@ class BriefSettings(Section):
 def main(run: Stage) -> Counts:
     """Read the products, split them, write a brief for each content type."""
     settings = run.settings(BriefSettings)
-    products = read_products(brand_folder(run.config.brand) / settings.products, run.guide.language)
-    chosen = choose([(product, split_of(product, settings)) for product in products], settings)
+    products = [(product, split_of(product, settings)) for product in products_of(run)]
+    chosen = choose(products, settings)
     known = {name for product, split in chosen if split != "val" for name in ingredients(product)}
     kinds = [content_type(name, run.guide.language) for name in settings.content_types]
     briefs = [
@@ -42,7 +44,7 @@ def main(run: Stage) -> Counts:
             brief_id=f"{product.product_id}/{kind.name}",
             product_id=product.product_id,
             split=split,
-            new_hero=split == "val" and product.ingredients[0].name not in known,
+            new_hero=split == "val" and has_new_hero(product, known),
             brand=run.config.brand,
             language=run.guide.language,
             content_type=kind.name,
@@ -58,16 +60,34 @@ def main(run: Stage) -> Counts:
     return Counts(len(briefs), write_rows(briefs, Brief, run.folder), notes=notes)
 
 
+def products_of(run: Stage) -> list[Product]:
+    """The proposed products where there is a propose stage, else those of the brand's list."""
+    if not run.has_input("propose"):
+        path = brand_folder(run.config.brand) / run.settings(BriefSettings).products
+        return read_products(path, run.guide.language)
+    return [
+        Product(row.proposal_id, row.product, row.category, value=row.value)
+        for row in read_rows(Proposal, run.input("propose"))
+    ]
+
+
 def ingredients(product: Product) -> list[str]:
     """The names of what a product is made of."""
     return [ingredient.name for ingredient in product.ingredients]
 
 
+def has_new_hero(product: Product, known: set[str]) -> bool:
+    """Its first ingredient is not known; a product without ingredients has no hero."""
+    heroes = ingredients(product)[:1]
+    return bool(heroes) and heroes[0] not in known
+
+
 def split_of(product: Product, settings: BriefSettings) -> str:
-    """The product's own split, else by its id."""
+    """The product's own split, else by its id; by its name where it comes with several values."""
     if product.split:
         return product.split
-    place = int(fingerprint("split", product.product_id), 16) / 16**16
+    key = letters(product.name) if product.value else product.product_id
+    place = int(fingerprint("split", key), 16) / 16**16
     if place < settings.val_share:
         return "val"
     return "dev" if place < settings.val_share + settings.dev_share else "train"
@@ -94,6 +114,7 @@ JOB = Job(
     name="brief",
     main=main,
     sections={"brief": BriefSettings},
+    reads=("propose",),
     sources=("configs/brands/{brand}", "prompts/write"),
     needs_ray=False,
 )

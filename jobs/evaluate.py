@@ -11,6 +11,7 @@ from jobs.domain.rows import Answer, Failed, Verdict
 from jobs.domain.text import fingerprint
 from jobs.llm.api import Api
 from jobs.llm.reach import source_digest
+from jobs.llm.teachers import Teachers, accounts
 from jobs.reporting.scores import as_text, scoreboard
 from jobs.runtime.command import start
 from jobs.runtime.stage import Counts, Job, Stage
@@ -29,7 +30,7 @@ def main(run: Stage) -> Counts:
     board = scoreboard(verdicts, models)
     board["judge"] = judge_of(run, verdicts) | {"failed": len(failed)}
     board["teacher"] = {
-        "model": run.section("teacher", Api).model,
+        "model": ", ".join(dict.fromkeys(api.model for api in accounts(run))),
         "offline": is_offline(run, "teacher"),
     }
     run.folder.write_json(SCOREBOARD, board)
@@ -73,14 +74,15 @@ def load_partial(language: str) -> str:
 
 
 def is_offline(run: Stage, role: str) -> bool:
-    """True where the embedded stand-in was used."""
-    return run.section(role, Api).is_offline
+    """True where the embedded stand-in was used, if only as one of several teachers."""
+    used = accounts(run) if role == "teacher" else [run.section(role, Api)]
+    return any(api.is_offline for api in used)
 
 
 JOB = Job(
     name="evaluate",
     main=main,
-    sections={"judge": Api, "teacher": Api},
+    sections={"judge": Api, "teacher": Api, "teachers": Teachers},
     reads=("judge",),
     needs_ray=False,
 )

@@ -1,6 +1,9 @@
-"""Copy -> adapter: LoRA fine-tuning on briefs and their copies.
+"""Copy, Example -> adapter: LoRA fine-tuning on briefs and their copies, and on chats as they are.
 
 python -m jobs.sft configs/demo.toml
+
+Copies come from the config's clean stage and, with the user's own chats, from its collect stage:
+either is enough, and where there are both they are mixed.
 """
 
 import json
@@ -12,7 +15,7 @@ from typing import Any
 from jobs.domain.brand import Guide
 from jobs.domain.errors import StageError
 from jobs.domain.prompts import render_brief
-from jobs.domain.rows import Brief, Copy
+from jobs.domain.rows import Brief, Copy, Example
 from jobs.engines.models import BaseModelSettings, check_base, model_path
 from jobs.runtime.command import start
 from jobs.runtime.progress import Watch
@@ -28,11 +31,12 @@ ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 def main(run: Stage) -> Counts:
     """Chats from the copies; train; keep the adapter and the figures of its training."""
     settings = run.settings(Sft)
-    rows = read_table(Copy, run.input("clean")).to_pylist()
-    train = [chat(row, run.guide) for row in rows if row["split"] == "train"]
-    dev = [chat(row, run.guide) for row in rows if row["split"] == "dev"][: settings.dev_rows]
+    train, dev = chats(run, "train"), chats(run, "dev")[: settings.dev_rows]
     if not train:
-        raise StageError(f"{run.name}: no copy of a train product is left after cleaning.")
+        raise StageError(
+            f"{run.name}: there is nothing to train on. It wants train copies of a clean stage, or "
+            f"copies or chats of a collect stage; see what these dropped."
+        )
     task = SftTask(settings, model_path(run, "base"), train, dev, run.stage_id)
     steps = math.ceil(math.ceil(len(train) / settings.global_batch) * settings.epochs)
     with Watch(run.stage_id, steps):
@@ -52,17 +56,34 @@ def main(run: Stage) -> Counts:
     return Counts(len(train), len(train), notes=notes)
 
 
+def chats(run: Stage, split: str) -> list[dict[str, Any]]:
+    """All that is learned from, of one split: copies first, then the user's own chats."""
+    stages = [job for job in ("clean", "collect") if run.has_input(job)]
+    copies = [row for job in stages for row in read_table(Copy, run.input(job)).to_pylist()]
+    own = read_table(Example, run.input("collect")).to_pylist() if "collect" in stages else []
+    return [
+        *(chat(row, run.guide) for row in copies if row["split"] == split),
+        *(own_chat(row) for row in own if row["split"] == split),
+    ]
+
+
 def chat(row: dict[str, Any], guide: Guide) -> dict[str, Any]:
     """A copy as TRL's prompt and completion; the prompt is the one that answer and serve send."""
     prompt = render_brief(Brief(**brief_columns(row)), guide)
     return {"prompt": prompt, "completion": [{"role": "assistant", "content": row["text"]}]}
 
 
+def own_chat(row: dict[str, Any]) -> dict[str, Any]:
+    """An example as TRL's prompt and completion, word for word."""
+    completion = [{"role": "assistant", "content": row["completion"]}]
+    return {"prompt": json.loads(row["prompt"]), "completion": completion}
+
+
 JOB = Job(
     name="sft",
     main=main,
     sections={"sft": Sft, "base": BaseModelSettings},
-    reads=("clean", "pretrain"),
+    reads=("clean", "collect", "pretrain"),
     sources=("configs/brands/{brand}/guide.toml", "prompts/chat", "prompts/write"),
     check=check_base,
 )

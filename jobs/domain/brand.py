@@ -42,12 +42,13 @@ class Product:
     product_id: str
     name: str
     category: str
-    ingredients: tuple[Ingredient, ...]
-    effects: tuple[str, ...]
+    ingredients: tuple[Ingredient, ...] = ()
+    effects: tuple[str, ...] = ()
     suited_for: tuple[str, ...] = ()
     texture: str = ""
     size: str = ""
     price: str = ""
+    value: str = ""  # what its copy is to express, where ingredients are not the point
     split: str = field(default="")  # train, dev, val; empty: the brief job decides
 
 
@@ -64,7 +65,7 @@ def facts_json(product: Product, brand_name: str) -> str:
     facts: dict[str, Any] = {"brand": brand_name}
     for key in ("name", "category", "ingredients", "effects", "suited_for", "texture", "size"):
         facts[key] = record[key]
-    facts["price"] = record["price"]
+    facts |= {"price": record["price"], "value": record["value"]}
     facts["ingredients"] = [
         {key: value for key, value in ingredient.items() if value}
         for ingredient in record["ingredients"]
@@ -76,7 +77,7 @@ def facts_json(product: Product, brand_name: str) -> str:
 def product_of(record: dict[str, Any]) -> Product:
     """A product from a parsed row. Raises TypeError or KeyError where the row does not fit."""
     record = dict(record)
-    record["ingredients"] = tuple(Ingredient(**entry) for entry in record["ingredients"])
+    record["ingredients"] = tuple(Ingredient(**entry) for entry in record.get("ingredients") or ())
     for name in ("effects", "suited_for"):
         record[name] = tuple(record.get(name) or ())
     return Product(**record)

@@ -1,18 +1,14 @@
-"""Product lists as people have them: CSV, JSON or JSONL, with a BOM, in GB18030 or EUC-KR."""
+"""Product lists: what each row must be, and what is wrong with one that is not."""
 
-import csv
-import io
-import json
 import re
-from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from jobs.domain.brand import Ingredient, Product, product_of
-from jobs.domain.errors import InputError
+from jobs.domain.errors import InputError, RowError
+from jobs.domain.listing import decode, records
 
-ENCODINGS = {"zh": ("utf-8-sig", "gb18030"), "ko": ("utf-8-sig", "cp949"), "en": ("utf-8-sig",)}
 SPLITS = ("", "train", "dev", "val")
 MOST_PROBLEMS = 20  # lines listed in one message
 LISTS = ("effects", "suited_for")
@@ -22,7 +18,8 @@ SEPARATOR = re.compile(r"[;；]")
 def read_products(path: Path, language: str) -> list[Product]:
     """The products of a file, in its order.
 
-    A CSV has the columns of `Product`; lists are separated by `;` and an ingredient is written
+    A product has ingredients, or a value that its copy is to express, or both. A CSV has the
+    columns of `Product`; lists are separated by `;` and an ingredient is written
     `name|role|concentration`. Raises InputError listing each bad row with its line.
     """
     if not path.is_file():
@@ -30,7 +27,8 @@ def read_products(path: Path, language: str) -> list[Product]:
     products: list[Product] = []
     problems: list[str] = []
     first_lines: dict[str, int] = {}
-    for line, record in _records(path, _decode(path, language)):
+    for line, found in records(path, decode(path, language)):
+        record = _from_csv(found) if path.suffix == ".csv" else found
         problem = _problem(record)
         if not problem:
             product_id = record["product_id"]
@@ -50,56 +48,6 @@ def read_products(path: Path, language: str) -> list[Product]:
     if not products:
         raise InputError(f"{path} has no product. Wanted at least one row.")
     return products
-
-
-def _decode(path: Path, language: str) -> str:
-    """The file's text in the first encoding that fits. Raises InputError naming those tried."""
-    content = path.read_bytes()
-    tried = ENCODINGS.get(language, ("utf-8-sig",))
-    for encoding in tried:
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise InputError(f"{path} is none of {', '.join(tried)}. Save it as UTF-8.")
-
-
-def _records(path: Path, text: str) -> Iterator[tuple[int, Any]]:
-    """Each row with its line number."""
-    if path.suffix == ".csv":
-        reader = csv.DictReader(io.StringIO(text, newline=""))
-        for record in reader:
-            yield reader.line_num, _from_csv(record)
-    elif path.suffix == ".jsonl":
-        # Not splitlines: a JSON string may hold U+2028 and other marks that it takes for line ends.
-        for number, line in enumerate(text.split("\n"), 1):
-            if line.strip():
-                yield number, _parsed(path, number, line)
-    elif path.suffix == ".json":
-        yield from _from_json(path, text)
-    else:
-        raise InputError(f"{path} ends in {path.suffix!r}; wanted .csv, .json or .jsonl.")
-
-
-def _from_json(path: Path, text: str) -> Iterator[tuple[int, Any]]:
-    """The objects of a JSON array, each with the line it begins on."""
-    entries = _parsed(path, 1, text)
-    if not isinstance(entries, list):
-        raise InputError(f"{path} holds a {type(entries).__name__}; wanted an array of products.")
-    decoder, position = json.JSONDecoder(), text.index("[") + 1
-    for _ in entries:
-        position += len(text[position:]) - len(text[position:].lstrip(" \t\r\n,"))
-        record, end = decoder.raw_decode(text, position)
-        yield text.count("\n", 0, position) + 1, record
-        position = end
-
-
-def _parsed(path: Path, number: int, line: str) -> Any:
-    try:
-        return json.loads(line)
-    except json.JSONDecodeError as error:
-        place = f"{path.name}:{number + error.lineno - 1}"
-        raise InputError(f"{place}: not JSON ({error.msg}). Correct that line.") from error
 
 
 def _from_csv(record: dict[str, Any]) -> dict[str, Any]:
@@ -122,6 +70,8 @@ def _from_csv(record: dict[str, Any]) -> dict[str, Any]:
 
 def _problem(record: Any) -> str:
     """What is wrong with a row, empty if nothing."""
+    if isinstance(record, RowError):
+        return str(record)
     if not isinstance(record, dict):
         return f"a {type(record).__name__}; wanted an object"
     known = {entry.name for entry in fields(Product)}
@@ -133,11 +83,11 @@ def _problem(record: Any) -> str:
             return f"no {name}"
     if record.get("split", "") not in SPLITS:
         return f"split {record['split']!r}; wanted train, dev, val or nothing"
-    return _shape_problem(record) or _ingredient_problem(record.get("ingredients"))
+    return _shape_problem(record) or _ingredient_problem(record)
 
 
 def _shape_problem(record: dict[str, Any]) -> str:
-    for name in ("texture", "size", "price"):
+    for name in ("texture", "size", "price", "value"):
         if not isinstance(record.get(name, ""), str):
             return f"{name} is {record[name]!r}; wanted text with its unit"
     for name in ("ingredients", *LISTS):
@@ -150,9 +100,10 @@ def _shape_problem(record: dict[str, Any]) -> str:
     return ""
 
 
-def _ingredient_problem(ingredients: Any) -> str:
-    if not ingredients:
-        return "no ingredients"
+def _ingredient_problem(record: dict[str, Any]) -> str:
+    ingredients = record.get("ingredients") or ()
+    if not ingredients and not record.get("value", "").strip():
+        return "no ingredients, and no value to express instead"
     known = {entry.name for entry in fields(Ingredient)}
     for entry in ingredients:
         if not isinstance(entry, dict) or not entry.get("name") or not entry.get("role"):

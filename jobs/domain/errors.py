@@ -13,6 +13,10 @@ class InputError(HousestyleError):
     """A file, table or model that a job reads is missing or malformed."""
 
 
+class RowError(HousestyleError):
+    """One row of a user's file, or one entry of a reply, is not what it should be."""
+
+
 class PromptError(HousestyleError):
     """A prompt file is missing, malformed or names an unknown placeholder."""
 

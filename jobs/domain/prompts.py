@@ -8,6 +8,7 @@ and serve all use.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -56,6 +57,7 @@ class ContentType:
     min_chars: int
     max_chars: int
     requires: tuple[str, ...]  # names of requirements in jobs/domain/filters.py
+    about: str = "ingredients"  # what it dwells on: the product's ingredients, or its value
 
 
 @cache
@@ -96,6 +98,8 @@ PLACEHOLDERS = {
     "type": "the content type's front matter",
     "instructions": "the content type's own text",
     "text": "the text to be cleaned or judged",
+    "exemplars": "texts to write like, drawn for one draft",
+    "wanted": "the JSON block that states how many pairs are wanted, and of what kind",
     "fence": "a word that closes the text's fence and cannot be guessed",
 }
 
@@ -155,11 +159,12 @@ def content_type(name: str, language: str) -> ContentType:
             min_chars=int(front["min_chars"]),
             max_chars=int(front["max_chars"]),
             requires=tuple(front.get("requires", ())),
+            about=front.get("about", "ingredients"),
         )
     except KeyError as error:
         raise PromptError(
             f"prompts/write/{name}.{language}.md lacks {error} in its front matter; wanted label, "
-            f"family, min_chars, max_chars and, if any, requires."
+            f"family, min_chars, max_chars and, if any, requires and about."
         ) from error
 
 
@@ -169,14 +174,27 @@ def brief_block(brief: Brief) -> str:
     return f"```json\n{json.dumps(content, ensure_ascii=False, separators=(',', ':'))}\n```"
 
 
-def render_request(brief: Brief, guide: Guide) -> list[Message]:
-    """What a teacher reads: guide and instructions first (constant), the brief last."""
-    kind = content_type(brief.content_type, brief.language)
+def render_request(brief: Brief, guide: Guide, exemplars: Sequence[str] = ()) -> list[Message]:
+    """What a teacher reads: guide and instructions first (constant), exemplars, the brief last.
+
+    Each exemplar stands in a fence of its own word, so that what it says stays an example.
+    """
     prompt = load_prompt("chat", "request", brief.language)
-    instructions = load_prompt("write", brief.content_type, brief.language).body
     return render(
-        prompt, guide=guide, type=kind, instructions=instructions, brief=brief_block(brief)
+        prompt,
+        guide=guide,
+        type=content_type(brief.content_type, brief.language),
+        instructions=load_prompt("write", brief.content_type, brief.language).body,
+        exemplars=exemplars,
+        fence=fingerprint("fence", *exemplars),
+        brief=brief_block(brief),
     )
+
+
+def render_proposing(name: str, guide: Guide, facts: dict[str, Any]) -> list[Message]:
+    """What a teacher reads to propose pairs: `prompts/propose/<name>`, the request's facts last."""
+    wanted = f"```json\n{json.dumps(facts, ensure_ascii=False, separators=(',', ':'))}\n```"
+    return render(load_prompt("propose", name, guide.language), guide=guide, wanted=wanted)
 
 
 def render_brief(brief: Brief, guide: Guide) -> list[Message]:

@@ -22,6 +22,41 @@ class Brief:
 
 
 @dataclass(frozen=True)
+class Exemplar:
+    """A text as the brand wants them, shown to a teacher as an example."""
+
+    exemplar_id: str  # a hash of the text
+    text: str
+    language: str  # zh, ko or en
+    content_type: str  # file name under prompts/write/; empty: it may serve for any
+    title: str  # of the page or row, empty where it has none
+    source: str  # file:line, or the page's address
+    licence: str  # as the config states it
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A product and a value that a teacher proposed for it."""
+
+    proposal_id: str  # a hash of product and value
+    product: str
+    category: str
+    value: str  # what its copy is to express; several are joined by a comma
+    model: str  # the teacher's model name
+    journal_key: str  # where the raw reply lies in the journal
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Something read or proposed that is not used, and why."""
+
+    place: str  # file:line, the page's address, or the request that brought it
+    reason: str  # one name
+    message: str  # what was found and what was wanted; may be empty
+    text: str  # its beginning
+
+
+@dataclass(frozen=True)
 class Draft(Brief):
     """What a teacher wrote for a brief, as it came."""
 
@@ -34,9 +69,9 @@ class Draft(Brief):
 
 @dataclass(frozen=True)
 class Copy(Brief):
-    """A draft that meets its content type's requirements."""
+    """A draft that meets its content type's requirements, or a text of the user's own."""
 
-    draft_id: str  # the draft it was cleaned from
+    draft_id: str  # the draft it was cleaned from; own/<hash> for own data
     text: str  # cleaned
     passes: str  # names of the cleaning passes that changed it, in order, joined by a comma
     journal_key: str  # the last paid reply that shaped the text
@@ -53,10 +88,40 @@ class Dropped(Brief):
 
 
 @dataclass(frozen=True)
-class Failed:
-    """A reply that could not be had."""
+class Example:
+    """A chat with its completion, to be learned as it stands."""
 
-    row_id: str  # draft_id or answer_id
+    example_id: str  # a hash of its content
+    split: str  # train or dev; the same for the same prompt
+    language: str  # zh, ko or en
+    task: str  # the instruction task it was made from; empty for own data
+    prompt: str  # JSON: the messages before the completion
+    completion: str  # the assistant's text
+    source: str  # file:line
+    licence: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two completions of one prompt, of which one is better."""
+
+    pair_id: str  # a hash of its content
+    brief_id: str  # the brief that both were written for; empty for own data
+    split: str  # train or dev; the same for the same prompt
+    language: str  # zh, ko or en
+    prompt: str  # JSON: the messages before the completion
+    chosen: str  # the better text
+    rejected: str  # the worse text
+    kind: str  # what makes it worse: weak, exaggerated, false; own where own data does not say
+    source: str  # file:line; empty where both were made in the run
+    licence: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A reply or a page that could not be had."""
+
+    row_id: str  # draft_id, answer_id, a request's name, or the page's address
     step: str  # stage name, with the pass or metric where there are several
     error: str  # the error's name
     message: str  # one line; never the prompt, never a key

@@ -170,8 +170,10 @@ def _model_at(model: type[BaseModel], parents: Iterable[str]) -> type[BaseModel]
     for name in parents:
         if name in model.model_fields:
             kind = model.model_fields[name].annotation
-            inner = [one for one in (kind, *get_args(kind)) if _is_model(one)]
-            model = inner[0] if inner else model
+        else:  # a table whose keys are names of the user's, as [teachers.<name>]
+            kind = model.__annotations__.get("__pydantic_extra__")
+        inner = [one for one in (kind, *get_args(kind)) if _is_model(one)]
+        model = inner[0] if inner else model
     return model
 
 

@@ -123,7 +123,7 @@ def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
     assert (sft.epochs, sft.learning_rate) == (7, 2e-3)
     assert sft.lora == {"r": 8, "lora_alpha": 4}
     assert (config.run, config.redo, config.only) == ("other", True, "")
-    assert config.model_dump()["generate"] == {"samples": 5}
+    assert config.model_dump()["generate"]["samples"] == 5
 
 
 def test_only_chooses_one_stage(tmp_path: Path) -> None:

@@ -17,13 +17,14 @@ from jobs.runtime.command import discover, load, stages_of
 ALLOWED = {
     "jobs.domain": set(),
     "jobs.runtime": {"jobs.domain"},
+    "jobs.sources": {"jobs.runtime", "jobs.domain"},
     "jobs.llm": {"jobs.runtime", "jobs.domain"},
     "jobs.engines": {"jobs.runtime", "jobs.domain"},
     "jobs.cleaning": {"jobs.llm", "jobs.runtime", "jobs.domain"},
     "jobs.training": {"jobs.engines", "jobs.llm", "jobs.runtime", "jobs.domain"},
     "jobs.reporting": {"jobs.domain"},
     "jobs": {"jobs.training", "jobs.engines", "jobs.llm", "jobs.runtime", "jobs.reporting"}
-    | {"jobs.cleaning", "jobs.domain"},
+    | {"jobs.cleaning", "jobs.sources", "jobs.domain"},
     "serve": {"jobs.engines", "jobs.runtime", "jobs.domain"},
 }
 STANDALONE = ("jobs.llm.offline.teacher", "jobs.llm.offline.judge")  # they share domain alone

@@ -11,6 +11,7 @@ from jobs.llm.offline.teacher.phrasebook import Phrasebook, load_phrasebook
 
 JSON_BLOCK = re.compile(r"```json\s*(\{.*?\})\s*```", re.DOTALL)
 FENCED = re.compile(r"<copy (\w+)>\n(.*?)\n?</copy \1>", re.DOTALL)
+EXEMPLAR = re.compile(r"<exemplar (\w+)>\n.*?\n?</exemplar \1>", re.DOTALL)
 JUDGED = re.compile(r"<answer \w+>")
 MENDS = ("stray_tags", "real_person", "call_to_action")
 
@@ -19,7 +20,7 @@ MENDS = ("stray_tags", "real_person", "call_to_action")
 class Asked:
     """One chat, understood."""
 
-    task: str  # write, one of MENDS, or other
+    task: str  # write, propose, one of MENDS, or other
     book: Phrasebook
     facts: dict[str, Any]
     content_type: str
@@ -38,6 +39,7 @@ class Asked:
 def read_chat(messages: Sequence[dict[str, Any]]) -> Asked:
     """What a chat asks for; a chat that asks for no copy is `other`."""
     prose = "\n".join(content_of(message) for message in messages)
+    prose = EXEMPLAR.sub("", prose)  # whatever an example says, it asks for nothing
     fenced = FENCED.search(prose)
     judged = JUDGED.search(prose)
     prose = FENCED.sub("", prose)
@@ -48,6 +50,8 @@ def read_chat(messages: Sequence[dict[str, Any]]) -> Asked:
     task = "other"
     if fenced:
         task = mending_task(prose, book)
+    elif "pairs_wanted" in facts:
+        task = "propose"
     elif facts.get("name") and window and not judged:
         task = "write"
     low, high = sorted(map(int, window.groups())) if window else (0, 0)

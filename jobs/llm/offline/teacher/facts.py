@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobs.llm.offline.teacher.chat import Asked
-from jobs.llm.offline.teacher.phrasebook import Category, Phrasebook, Topic
+from jobs.llm.offline.teacher.phrasebook import Banks, Category, Phrasebook, Topic
 from jobs.llm.offline.teacher.templates import Scene
 
 
@@ -16,7 +16,7 @@ def scene_of(asked: Asked, rng: random.Random) -> Scene:
     topic = topic_for(asked.facts, book, rng)
     scene = Scene(
         facts=product_words(asked, category, rng) | person_words(book, rng),
-        banks={**book.banks, **category.banks, **topic.banks},
+        banks={**book.banks, **category.banks, **topic.banks, **value_banks(asked.facts, book)},
         otherwise=book.otherwise,
         rng=rng,
     )
@@ -59,6 +59,7 @@ def product_words(asked: Asked, category: Category, rng: random.Random) -> dict[
         "texture": str(facts.get("texture") or ""),
         "size": str(facts.get("size") or ""),
         "price": str(facts.get("price") or ""),
+        "value": str(facts.get("value") or ""),
     }
 
 
@@ -129,3 +130,10 @@ def topic_for(facts: Mapping[str, Any], book: Phrasebook, rng: random.Random) ->
         if fits:
             return rng.choice(alone or fits)
     return book.topics[-1]
+
+
+def value_banks(facts: Mapping[str, Any], book: Phrasebook) -> Banks:
+    """The phrases of the first value that the facts' value is about; none for another."""
+    said = str(facts.get("value") or "")
+    fits = (value.banks for value in book.values if any(word in said for word in value.words))
+    return next(fits, {})

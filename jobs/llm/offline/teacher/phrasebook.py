@@ -36,6 +36,14 @@ class Topic:
 
 
 @dataclass(frozen=True)
+class Value:
+    """What is said of a value that a product's copy is to express."""
+
+    words: tuple[str, ...]  # it is about these
+    banks: Banks
+
+
+@dataclass(frozen=True)
 class Category:
     """Where on the body and how a kind of product is used."""
 
@@ -48,12 +56,14 @@ class Category:
 class Phrasebook:
     """All that is needed to write in one language."""
 
+    language: str
     signals: Mapping[str, re.Pattern[str]]  # how the parts of a chat are recognised
     grammar: Mapping[str, Any]
     banks: Banks
     otherwise: Banks
     topics: tuple[Topic, ...]
     categories: tuple[Category, ...]
+    values: tuple[Value, ...]
     people: Mapping[str, Any]
     plans: Mapping[str, tuple[tuple[Line, ...], ...]]
     fillers: Banks  # sentences that may be added to a text that is too short
@@ -76,12 +86,14 @@ def load_phrasebook(language: str) -> Phrasebook:
             else:
                 merged.setdefault(key, []).extend(value)
     return Phrasebook(
+        language=language,
         signals={name: re.compile(source) for name, source in merged["signals"].items()},
         grammar=merged["grammar"],
         banks=banks_of(merged["phrases"]),
         otherwise=banks_of(merged["otherwise"]),
         topics=tuple(topic_of(table) for table in merged["topics"].values()),
         categories=tuple(category_of(table) for table in merged["categories"]),
+        values=tuple(value_of(table) for table in merged.get("values", {}).values()),
         people=merged["people"],
         plans={
             name: tuple(tuple(map(line_of, plan["lines"])) for plan in plans)
@@ -104,6 +116,12 @@ def topic_of(table: dict[str, Any]) -> Topic:
     phrases = {key: value for key, value in table.items() if key not in ("words", "only", "myths")}
     myths = tuple((parse(a), parse(b), parse(c)) for a, b, c in table["myths"])
     return Topic(tuple(table["words"]), bool(table.get("only")), banks_of(phrases), myths)
+
+
+def value_of(table: dict[str, Any]) -> Value:
+    """One [values.x] table; all keys but words are banks."""
+    phrases = {key: value for key, value in table.items() if key != "words"}
+    return Value(tuple(table["words"]), banks_of(phrases))
 
 
 def category_of(table: dict[str, Any]) -> Category:

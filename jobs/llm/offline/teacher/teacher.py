@@ -21,11 +21,14 @@ from jobs.llm.offline.teacher.defects import (
     with_stray_tag,
 )
 from jobs.llm.offline.teacher.mending import mended
+from jobs.llm.offline.teacher.proposing import as_reply, broken, propose
 from jobs.llm.offline.teacher.writing import Manner, compose, is_ad
 
 MEND_FAILURE = 0.05  # share of texts that a mending pass hands back as they came
+REPEATED_PAIR = 0.08  # share of proposed pairs that were there already
+BROKEN_JSON = 0.05  # share of replies with pairs that cannot be read
 DEFECTS = ("flat", "no_call_to_action", "banned_word", "false_fact", "near_duplicate")
-RATES = (*DEFECTS, "stray_tag", "mend_failure")
+RATES = (*DEFECTS, "stray_tag", "mend_failure", "repeated_pair", "broken_json")
 TOLD_BY_PERSONS = ("social_media_review", "social_media_storytelling")
 
 
@@ -57,11 +60,21 @@ class Teacher:
         rng = self._chance(body, sample, "text")
         if asked.task == "write":
             return self._draft(asked, body, sample)
+        if asked.task == "propose":
+            return self._pairs(asked, rng)
         if asked.task == "other":
             return Written(rng.choice(asked.book.plain["other"]), ())
         if rng.random() < self.rates.get("mend_failure", MEND_FAILURE):
             return Written(asked.text, ())
         return Written(mended(asked, rng), ())
+
+    def _pairs(self, asked: Asked, rng: random.Random) -> Written:
+        repeated = self.rates.get("repeated_pair", REPEATED_PAIR)
+        pairs, planted = propose(asked.facts, asked.book.language, rng, repeated=repeated)
+        text, flaws = as_reply(pairs, rng), ["repeated_pair"] * planted
+        if rng.random() < self.rates.get("broken_json", BROKEN_JSON):
+            return Written(broken(text, rng), (*flaws, "broken_json"))
+        return Written(text, tuple(flaws))
 
     def _draft(self, asked: Asked, body: dict[str, Any], sample: str) -> Written:
         defect = self._defect(asked, body, sample)
@@ -99,6 +112,8 @@ class Teacher:
             return is_ad(asked)
         if defect == "banned_word":
             return bool(asked.banned)
+        if defect == "false_fact":  # of a product that is a name and a value, nothing is false
+            return any(asked.facts.get(fact) for fact in ("ingredients", "price", "size"))
         if defect == "near_duplicate":  # of the first sample, and only where that one is good
             return sample != "0" and not self._defect(asked, body, "0")
         return True

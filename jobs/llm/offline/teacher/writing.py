@@ -72,8 +72,11 @@ def plans_for(asked: Asked, manner: Manner) -> Sequence[Plan]:
 
 
 def is_ad(asked: Asked) -> bool:
-    """Whether the text must call to an action."""
-    return asked.content_type.startswith("paid_ad") or asked.max_chars <= AD_WINDOW
+    """Whether the text must call to an action; a type without plans is known by its window."""
+    is_known = asked.content_type in asked.book.plans
+    return asked.content_type.startswith("paid_ad") or (
+        not is_known and asked.max_chars <= AD_WINDOW
+    )
 
 
 def target(asked: Asked) -> tuple[int, int]:
@@ -119,7 +122,8 @@ def chosen(
 
 def fill_up(sentences: list[Sentence], low: int, asked: Asked, scene: Scene) -> None:
     """Add general sentences before the last one until the text is long enough."""
-    fillers = asked.book.fillers["ad" if is_ad(asked) else "long"]
+    general = asked.book.fillers["ad" if is_ad(asked) else "long"]
+    fillers = asked.book.fillers.get(asked.content_type, general)
     room = asked.max_chars - sum(entry.length for entry in sentences)
     for filler in scene.rng.sample(fillers, len(fillers)):
         if sum(entry.length for entry in sentences) >= low or not sentences:

@@ -1,0 +1,1 @@
+"""What users bring: files and web pages, read into texts, chats and preferences."""
