@@ -2,15 +2,18 @@
 
 A page may redirect to anywhere, and a public name may resolve to a private address. So the
 resolver itself refuses, at the moment of connecting; a literal address never reaches it and is
-looked at before.
+looked at before, as yarl reads it: aiohttp connects to what yarl makes of a host, and that turns
+"127。0。0。1" into 127.0.0.1.
 """
 
 import ipaddress
 import socket
-from urllib.parse import urlsplit
 
 from aiohttp import ThreadedResolver
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
 
 
 class FetchError(Exception):
@@ -28,10 +31,14 @@ def is_public(address: str) -> bool:
     [True, False, False, False]
     >>> [is_public(one) for one in ("::1", "::ffff:127.0.0.1", "fd00::1", "2002:7f00:1::")]
     [False, False, False, False]
+    >>> is_public("64:ff9b::7f00:1"), is_public("2606:2800:220:1::1")
+    (False, True)
     """
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
         inner = found.ipv4_mapped or found.sixtofour
+        if found in NAT64:
+            inner = ipaddress.IPv4Address(int(found) % 2**32)
         if inner is not None:
             found = inner
     return found.is_global and not found.is_multicast
@@ -40,9 +47,8 @@ def is_public(address: str) -> bool:
 def refuse_address(url: str, *, allow_private: bool) -> None:
     """Raise FetchError for another scheme, no host, or a literal private address."""
     try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        _ = parts.port  # raises ValueError where it is no number
+        parts = URL(url)
+        host = parts.raw_host or ""
     except ValueError as error:
         raise FetchError("bad_address", f"{url[:200]!r} is no address: {error}") from error
     if parts.scheme not in ("http", "https") or not host:

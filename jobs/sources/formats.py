@@ -147,18 +147,19 @@ def sharegpt(record: Record) -> Content:
 
 def spoken(turn: Any) -> Message:
     """One turn of ShareGPT: from and value."""
-    if not isinstance(turn, dict) or turn.get("from") not in SPEAKERS:
-        found = turn.get("from") if isinstance(turn, dict) else turn
+    found = turn.get("from") if isinstance(turn, dict) else turn
+    if not isinstance(turn, dict) or not isinstance(found, str) or found not in SPEAKERS:
         raise RowError(f"a turn from {found!r}; wanted one of {', '.join(SPEAKERS)}")
     return said(SPEAKERS[turn["from"]], turn.get("value"), "value")
 
 
 def alpaca(record: Record) -> Content:
     """An instruction with its input, and an output or two to choose from."""
-    instruction = needed(record, "instruction")
-    asked = "\n".join(str(part) for part in (instruction, record.get("input")) if part)
+    needed(record, "instruction")
+    parts = [name for name in ("instruction", "input") if name in record]
+    asked = "\n".join(text_of(record[name], name) for name in parts)
     prompt = [said("system", record["system"], "system")] if "system" in record else []
-    for turn in record.get("history", ()):
+    for turn in listed(record["history"], "history") if "history" in record else ():
         if not isinstance(turn, list | tuple) or len(turn) != 2:
             raise RowError(f"a history entry {str(turn)[:60]!r}; wanted [question, answer]")
         prompt += [said("user", turn[0], "history"), said("assistant", turn[1], "history")]
@@ -219,7 +220,7 @@ def turns_of(value: Any, name: str, role: str = "") -> list[Message]:
     if isinstance(value, str) and role:
         return [said(role, value, name)]
     turns = []
-    for turn in listed(value, name):
+    for turn in [value] if isinstance(value, dict) else listed(value, name):
         if not isinstance(turn, dict) or turn.get("role") not in ROLES:
             found = turn.get("role") if isinstance(turn, dict) else turn
             raise RowError(f"{name} has a turn of {found!r}; wanted one of {', '.join(ROLES)}")

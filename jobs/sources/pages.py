@@ -92,7 +92,8 @@ async def fetch_all(urls: list[str], web: Web) -> list[Page | FetchError]:
         async def one(url: str) -> Page | FetchError:
             async with slots:
                 try:
-                    return await fetcher.page(url)
+                    with named_errors(url, web):
+                        return await fetcher.page(url)
                 except FetchError as error:
                     return error
 
@@ -107,7 +108,7 @@ class Fetcher:
         self.hosts: dict[str, Host] = {}
 
     async def page(self, url: str) -> Page:
-        """The page, redirects followed. Raises FetchError."""
+        """The page, redirects followed. Raises FetchError and what `named_errors` names."""
         seen: list[str] = []
         while True:
             refuse_address(url, allow_private=self.web.allow_private_hosts)
@@ -185,15 +186,14 @@ class Fetcher:
         return float((host.robots and host.robots.crawl_delay(self.web.user_agent)) or 0)
 
     async def _get(self, url: str, most_bytes: int) -> Response:
-        """One request, in the host's turn. Raises FetchError."""
+        """One request, in the host's turn."""
         host = self._host(url)
         async with host.turn:
             pause_s = max(self.web.pause_s, self._asked_pause_s(host))
             await asyncio.sleep(pause_left(host.last, time.monotonic(), pause_s))
             try:
-                with named_errors(url, self.web):
-                    async with self.session.get(url, allow_redirects=False) as response:
-                        content, is_whole = await read_at_most(response, most_bytes)
+                async with self.session.get(url, allow_redirects=False) as response:
+                    content, is_whole = await read_at_most(response, most_bytes)
             finally:
                 host.last = time.monotonic()
         return Response(
@@ -218,12 +218,12 @@ async def read_at_most(response: aiohttp.ClientResponse, most: int) -> tuple[byt
 
 @contextmanager
 def named_errors(url: str, web: Web) -> Iterator[None]:
-    """What aiohttp raises, as a FetchError."""
+    """What aiohttp raises, and the libraries that take an address apart, as a FetchError."""
     try:
         yield
     except TimeoutError as error:
         raise FetchError("timeout", f"no answer within {web.timeout_s} s") from error
-    except aiohttp.InvalidURL as error:
+    except ValueError as error:  # also aiohttp.InvalidURL, and UnicodeError for a host's name
         raise FetchError("bad_address", f"{url[:200]!r} is no address") from error
     except aiohttp.ClientConnectionError as error:
         raise FetchError("connection", type(error).__name__) from error

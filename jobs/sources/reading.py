@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from jobs.domain.errors import InputError, RowError
 from jobs.runtime.config import Section
@@ -30,6 +30,14 @@ class Source(Section):
     pieces: Literal["paragraphs", "whole"] = Field(
         default="paragraphs", description="what one text is in a text file or page"
     )
+
+    @field_validator("at")
+    @classmethod
+    def holds_no_password(cls, at: str) -> str:
+        """The address is written to tables, so that no secret may stand in it."""
+        if "@" in at.partition("://")[2].partition("/")[0]:
+            raise ValueError("an address with a user or password; name a page that needs none")
+        return at
 
     @property
     def is_page(self) -> bool:

@@ -14,7 +14,7 @@ from aiohttp import web
 from jobs import sft
 from jobs.collect import main
 from jobs.domain import brand
-from jobs.domain.errors import InputError, PromptError
+from jobs.domain.errors import InputError, PromptError, SettingsError
 from jobs.domain.rows import Copy, Example, Exemplar, Failed, Pair, Refused
 from jobs.runtime.command import discover, load, stages_of
 from jobs.runtime.config import StageSpec
@@ -212,6 +212,11 @@ def test_a_source_that_cannot_be_used(
     with pytest.raises(error) as caught:
         house.collect({"at": name})
     assert message in str(caught.value)
+
+
+def test_an_address_holds_no_password(house: House) -> None:
+    with pytest.raises(SettingsError, match="an address with a user or password"):
+        house.stage({"at": "https://me:secret@example.org/"})
 
 
 def test_an_unknown_content_type_is_refused_before_the_start(house: House) -> None:

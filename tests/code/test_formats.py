@@ -13,13 +13,14 @@ BLUE = {"role": "assistant", "content": "파란색"}
 GREEN = {"role": "assistant", "content": "초록색"}
 
 
-def turn(speaker: str, value: str) -> dict[str, str]:
+def turn(speaker: Any, value: str) -> dict[str, Any]:
     return {"from": speaker, "value": value}
 
 
 SAME_CHAT: list[tuple[str, dict[str, Any]]] = [
     ("trl", {"prompt": ASKED["content"], "completion": BLUE["content"]}),
     ("trl", {"prompt": [ASKED], "completion": [BLUE]}),
+    ("trl", {"prompt": ASKED, "completion": BLUE}),
     ("trl", {"messages": [ASKED, BLUE], "id": 7}),
     ("trl", {"messages": [ASKED, {**BLUE, "content": [{"type": "text", "text": "파란색"}]}]}),
     (
@@ -122,7 +123,19 @@ def test_our_own_formats() -> None:
         ("sharegpt", {"conversations": ["x"]}, "a turn from 'x'"),
         ("sharegpt", {"conversations": [turn("human", "x")]}, "ends with user"),
         ("alpaca", {"instruction": "x", "output": None}, "no output"),
+        (
+            "sharegpt",
+            {"conversations": [{"from": ["human"], "value": "x"}]},
+            "a turn from ['human']",
+        ),
         ("alpaca", {"instruction": "x", "output": "y", "history": ["z"]}, "wanted [question"),
+        (
+            "alpaca",
+            {"instruction": "x", "output": "y", "history": 5},
+            "history is '5'; wanted",
+        ),
+        ("alpaca", {"instruction": {"a": 1}, "output": "y"}, "instruction is"),
+        ("alpaca", {"instruction": "x", "input": 3, "output": "y"}, "input is '3'; wanted text"),
         ("copies", {"text": "x", "facts": "컵", "product_id": 1}, "wanted a JSON object"),
         ("texts", {"text": [1]}, "wanted text"),
     ],

@@ -68,6 +68,7 @@ def answers(site: Site) -> dict[str, Callable[[web.Request], Awaitable[web.Strea
         **{f"/far{step}": to(f"/far{step + 1}") for step in range(9)},
         "/elsewhere": to("file:///etc/passwd"),
         "/nowhere": page(b"", status=302),
+        "/astray": to("http://[::1"),
         "/large": page(b"a" * 65 * 1024),
         "/packed": packed,
         "/stalled": stalled,
@@ -143,6 +144,7 @@ async def test_broken_html_and_plain_text_are_read(site: Site) -> None:
         ("/far0", "too_many_redirects"),
         ("/elsewhere", "bad_scheme"),
         ("/nowhere", "bad_redirect"),
+        ("/astray", "bad_address"),
         ("/large", "too_large"),
         ("/packed", "too_large"),
         ("/gone", "http_410"),
@@ -218,6 +220,11 @@ CLOSED = OPEN.model_copy(update={"allow_private_hosts": False})
         ("http:///nothing", "bad_scheme"),
         ("http://[::1", "bad_address"),
         ("http://example.org:port/", "bad_address"),
+        (f"http://{'a' * 70}.com/", "bad_address"),
+        ("http://x\ud800/", "bad_address"),
+        ("http://127。0。0。1/", "private_address"),
+        ("http://１２７.0.0.1/", "private_address"),
+        ("http://[64:ff9b::7f00:1]/", "private_address"),
         ("http://169.254.169.254/latest/meta-data", "private_address"),
         ("http://[::ffff:10.0.0.1]/", "private_address"),
         ("http://[fe80::1%25eth0]/", "private_address"),
@@ -229,7 +236,9 @@ async def test_addresses_that_are_never_fetched(url: str, name: str) -> None:
     assert reply.name == name
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "127.1", "0x7f000001"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "2130706433", "127.1", "0x7f000001", "127。0。0。1"]
+)
 async def test_this_machine_is_reached_only_where_that_is_allowed(site: Site, host: str) -> None:
     """Names and odd spellings of an address are caught by the resolver, when it connects."""
     url = site.address.replace("127.0.0.1", host) + "/good"
