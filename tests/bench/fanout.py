@@ -133,7 +133,7 @@ class Bench:
             folder = self.folder / f"ours_{in_flight}_{manners.tail}"
             journey = Journey(folder, running.url, rows).prepare()
             profile = journey.profile(actors=1, in_flight=in_flight)
-            with journey.start("--profile", profile) as process:
+            with journey.under_way("--profile", profile) as process:
                 seen = measured(running, process, self.client_core, (rows // 4, rows * 3 // 4))
         print(seen.line(f"ours at {in_flight}"), flush=True)
         return seen

@@ -22,7 +22,7 @@ from jobs.domain.rows import Draft
 from jobs.runtime.tables import read_rows
 from tests.bench import conclude
 from tests.wire.journey import Journey
-from tests.wire.kills import add_node, callers, cluster, kill_a_caller, kill_a_node, until
+from tests.wire.kills import add_node, callers, cluster, kill_node_of, until
 from tests.wire.manners import Manners
 from tests.wire.provider import Running, provider
 
@@ -59,16 +59,17 @@ class Chaos:
     def kill(self, driver: subprocess.Popen[str]) -> None:
         """End something, if anything asks just now; note what was in flight."""
         kind = self.chance.choice(KINDS)
-        if not callers(self.running):
+        asking = callers(self.running)
+        if not asking:
             return
         self.lost += self.running.ledger()["in_flight"]
         if kind == "driver":
             driver.kill()
             driver.wait()
         elif kind == "caller":
-            kill_a_caller(self.running)
+            asking[0].kill()
         else:
-            kill_a_node(self.running)
+            kill_node_of(asking[0])
             add_node(self.nodes)
         self.kills[kind] += 1
         answered = self.running.ledger()["answered"]

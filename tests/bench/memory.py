@@ -38,7 +38,7 @@ def cost(folder: Path, rows: int) -> Cost:
     with provider(MANNERS) as running:
         journey = Journey(folder, running.url, rows, STAGES).prepare()
         profile = journey.profile(actors=2, in_flight=32)
-        with journey.start("--profile", profile) as process, Usage(process.pid) as usage:
+        with journey.under_way("--profile", profile) as process, Usage(process.pid) as usage:
             status = process.wait()
         assert status == 0, journey.log.read_text(encoding="utf-8")[-4000:]
     done = {stage: journey.done(stage=stage) for stage in STAGES[1:]}

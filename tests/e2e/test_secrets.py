@@ -16,7 +16,7 @@ import pytest
 from jobs.domain.rows import Brief, Draft, Failed
 from jobs.runtime.tables import read_rows
 from tests.wire.faults import FAULTS
-from tests.wire.journey import Journey
+from tests.wire.journey import SECONDS, Journey
 from tests.wire.provider import provider
 
 KEY = "sk-canary-4f1d0c7e9b2a4855"
@@ -58,8 +58,8 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
             teacher=teacher, marks=marks, flavour=PROMPT,
         ).prepare()  # fmt: skip
         profile = journey.profile(actors=1, in_flight=64)
-        with journey.start("--profile", profile, **environment) as process:
-            process.wait()
+        with journey.under_way("--profile", profile, **environment) as process:
+            process.wait(SECONDS)
         yield Left(journey, ray_folder)
     shutil.rmtree(ray_folder)
 

@@ -11,8 +11,8 @@ import pytest
 
 from jobs.domain.rows import Draft
 from jobs.runtime.tables import read_rows
-from tests.wire.journey import Journey
-from tests.wire.kills import cluster, kill_a_caller, kill_a_node, until
+from tests.wire.journey import SECONDS, Journey
+from tests.wire.kills import callers, cluster, kill_node_of, until
 from tests.wire.manners import Manners
 from tests.wire.provider import Running, provider
 
@@ -65,7 +65,7 @@ def assert_free_now(running: Running, journey: Journey, profile: str) -> None:
 
 def test_the_driver_is_killed(running: Running, journey: Journey) -> None:
     profile = journey.profile(actors=ACTORS, in_flight=IN_FLIGHT)
-    with journey.start("--profile", profile) as driver:
+    with journey.under_way("--profile", profile) as driver:
         until(running, half_paid)
         driver.kill()
     until(running, nothing_in_flight)
@@ -77,10 +77,10 @@ def test_the_driver_is_killed(running: Running, journey: Journey) -> None:
 
 def test_an_actor_is_killed(running: Running, journey: Journey) -> None:
     profile = journey.profile(actors=ACTORS, in_flight=IN_FLIGHT)
-    with journey.start("--profile", profile) as driver:
+    with journey.under_way("--profile", profile) as driver:
         until(running, half_paid)
-        kill_a_caller(running)
-        driver.wait()
+        callers(running)[0].kill()
+        driver.wait(SECONDS)
     journey.finish("--profile", profile)
     assert_whole(journey)
     assert_paid_once(running)
@@ -90,10 +90,10 @@ def test_a_node_is_killed(running: Running, journey: Journey) -> None:
     profile = journey.profile(actors=ACTORS, in_flight=IN_FLIGHT)
     with cluster(workers=2) as nodes:
         joined = {"RAY_ADDRESS": nodes.address}
-        with journey.start("--profile", profile, **joined) as driver:
+        with journey.under_way("--profile", profile, **joined) as driver:
             until(running, half_paid)
-            kill_a_node(running)
-            driver.wait()
+            kill_node_of(callers(running)[0])
+            driver.wait(SECONDS)
         journey.finish("--profile", profile, **joined)
         assert_whole(journey)
         assert_paid_once(running)

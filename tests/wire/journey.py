@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,10 +87,20 @@ class Journey:
                 env={**inherited, "PYTHONUNBUFFERED": "1", **environment},
             )  # fmt: skip
 
+    @contextmanager
+    def under_way(self, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+        """The same while the block runs; what still runs then is killed."""
+        process = self.start(*arguments, **environment)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
     def finish(self, *arguments: str, **environment: str) -> dict[str, Any]:
         """Run it to its end. Returns done.json of the last stage; fails with the log's end."""
-        with self.start(*arguments, **environment) as process:
-            status = process.wait(timeout=SECONDS)
+        with self.under_way(*arguments, **environment) as process:
+            status = process.wait(SECONDS)
         assert status == 0, self.log.read_text(encoding="utf-8")[-4000:]
         return self.done(*arguments)
 

@@ -32,14 +32,9 @@ def callers(running: Running) -> list[psutil.Process]:
     return [psutil.Process(pid) for pid in sorted(found - {None, os.getpid(), running.pid})]
 
 
-def kill_a_caller(running: Running) -> None:
-    """End one process that asks, and with it what it had in flight."""
-    callers(running)[0].kill()
-
-
-def kill_a_node(running: Running) -> None:
-    """End a node that asks: its raylet and every worker on it."""
-    raylet = callers(running)[0].parent()
+def kill_node_of(caller: psutil.Process) -> None:
+    """End the node that a process runs on: its raylet and every worker on it."""
+    raylet = caller.parent()
     assert raylet is not None
     assert raylet.name() == "raylet"
     lost = [raylet, *raylet.children(recursive=True)]
