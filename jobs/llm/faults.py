@@ -47,13 +47,21 @@ def fault_of(error: OpenAIError | httpx2.HTTPError) -> Fault:
     causes = list(chain(error))
     if any(isinstance(cause, httpx2.DecodingError) for cause in causes):
         return Fault("malformed_reply", "the reply's encoding is not what it says", again=True)
-    # openai's aiohttp transport calls a refused connection a timeout.
-    refused = any(isinstance(cause, aiohttp.ClientConnectorError) for cause in causes)
-    if not refused and isinstance(error, APITimeoutError | httpx2.TimeoutException):
+    # openai's aiohttp transport calls a connection that is refused or reset a timeout.
+    lost = any(
+        isinstance(cause, OSError | aiohttp.ClientError) and not is_timeout(cause)
+        for cause in causes
+    )
+    if not lost and isinstance(error, APITimeoutError | httpx2.TimeoutException):
         return Fault("timeout", "no reply within [..] timeout_s", again=True)
     if isinstance(error, APIConnectionError | httpx2.HTTPError):
         return Fault("connection", f"no connection: {type(causes[-1]).__name__}", again=True)
     raise error
+
+
+def is_timeout(error: BaseException) -> bool:
+    """Python's own time-out, an OSError too since 3.11, and aiohttp's."""
+    return isinstance(error, TimeoutError | aiohttp.ServerTimeoutError)
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:

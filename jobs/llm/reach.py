@@ -24,7 +24,7 @@ ACCOUNT = "account.json"  # in a model's journal: whose replies lie there
 
 
 class Offline(Section):
-    """The offline teacher: shares of drafts in which it plants a defect, and its seed."""
+    """The offline teacher: shares of what it writes in which it plants a defect, and its seed."""
 
     seed: int = 0
     stray_tag: float = Field(default=0.06, ge=0, le=1)
@@ -34,6 +34,8 @@ class Offline(Section):
     false_fact: float = Field(default=0.03, ge=0, le=1)
     near_duplicate: float = Field(default=0.02, ge=0, le=1)
     mend_failure: float = Field(default=0.05, ge=0, le=1)
+    repeated_pair: float = Field(default=0.08, ge=0, le=1, description="of proposed pairs")
+    broken_json: float = Field(default=0.05, ge=0, le=1, description="of replies with pairs")
 
 
 def source_digest(folder: str) -> str:
