@@ -8,6 +8,8 @@ rules, and what was paid before, are free. What is then sound may repeat neither
 held-out text. done.json and the table's card, README.md, tell what each step took.
 """
 
+from typing import Any
+
 from pydantic import Field
 
 from jobs.cleaning.figures import ORDER, Diversity, Figures, figures_of
@@ -16,6 +18,7 @@ from jobs.cleaning.repeats import without_repeats
 from jobs.domain.golden import golden_by_brief
 from jobs.domain.rows import Copy, Draft, Dropped, Failed
 from jobs.llm.api import Api
+from jobs.llm.asking import total_usd
 from jobs.llm.budget import Budget
 from jobs.llm.reach import Offline, check_key
 from jobs.reporting.card import CopySet, render_card
@@ -50,9 +53,16 @@ def main(run: Stage) -> Counts:
     print("\n".join([as_text(steps), *(f"warning: {line}" for line in found.warnings)]), flush=True)
     notes = {"reasons": found.reasons, "funnel": as_records(steps), "figures": found.kinds}
     notes |= {"warnings": found.warnings} if found.warnings else {}
-    return Counts(
-        drafts.count(), copies, dropped=dropped, failed=failed, usd=mended.usd, notes=notes
-    )
+    notes |= {"paid": [mended.bill], **usd_per_copy(run, mended.bill, copies)}
+    usd = mended.bill["usd"]
+    return Counts(drafts.count(), copies, dropped=dropped, failed=failed, usd=usd, notes=notes)
+
+
+def usd_per_copy(run: Stage, paid: dict[str, Any], copies: int) -> dict[str, str]:
+    """US dollars for each accepted copy, its drafts and passes included; nothing if unknown."""
+    record = run.inputs()["generate"].done()
+    total = total_usd([record["counts"], paid]) if record else None
+    return {"price of a copy": f"${total / copies:.5f}"} if total and copies else {}
 
 
 def losses(run: Stage, drafts: int, found: Figures, failed: int) -> Losses:

@@ -21,7 +21,7 @@ from jobs.domain.prompts import Message, render_request
 from jobs.domain.rows import Brief, Draft, Exemplar, Failed
 from jobs.domain.text import fingerprint
 from jobs.llm.api import Api
-from jobs.llm.asking import Question, ask_all, spent
+from jobs.llm.asking import Question, ask_all, bill, total_usd
 from jobs.llm.budget import Budget
 from jobs.llm.reach import Offline, reach
 from jobs.llm.teachers import Teachers, by_model, check_teachers
@@ -67,7 +67,7 @@ def main(run: Stage) -> Counts:
         request(run.guide, exemplars_of(run), settings), draft_id, run.name, seed=sample_seed
     )
     parts: list[Dataset] = []
-    costs: list[float | None] = []
+    bills: list[dict[str, Any]] = []
     with Watch(run.stage_id, wanted.count()):
         for model, teacher in teachers.items():
             mine = wanted.filter(functools.partial(is_written_by, model=model)).materialize()
@@ -77,13 +77,12 @@ def main(run: Stage) -> Counts:
                 parts.append(
                     ask_all(mine, endpoint, question, shape=run.profile.api, stage_id=run.stage_id)
                 )
-                costs.append(spent(endpoint))
+                bills.append(bill(endpoint))
     replied = parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]
     drafts = replied.filter(expr="error == ''").map(drafted)
     out = write_dataset(drafts, Draft, run.folder)
     failed = write_dataset(replied.filter(expr="error != ''"), Failed, run.folder)
-    usd = None if None in costs else sum(filter(None, costs))
-    return Counts(wanted.count(), out, failed=failed, usd=usd)
+    return Counts(wanted.count(), out, failed=failed, usd=total_usd(bills), notes={"paid": bills})
 
 
 def sampled(row: dict[str, Any], models: list[str], settings: Generate) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from jobs.domain.prompts import Message, content_type, load_prompt, render_judge
 from jobs.domain.rows import Answer, Brief, Failed, Verdict
 from jobs.domain.verdicts import parse_verdict
 from jobs.llm.api import Api
-from jobs.llm.asking import Question, ask_all, spent
+from jobs.llm.asking import Question, ask_all, bill
 from jobs.llm.budget import Budget
 from jobs.llm.reach import check_key, reach
 from jobs.runtime.command import start
@@ -39,7 +39,8 @@ def main(run: Stage) -> Counts:
     read = read_verdicts(replied)
     out = write_dataset(read.filter(expr="error == ''"), Verdict, run.folder)
     failed = write_dataset(read.filter(expr="error != ''"), Failed, run.folder)
-    return Counts(total, out, failed=failed, usd=spent(endpoint))
+    bills = [bill(endpoint)]
+    return Counts(total, out, failed=failed, usd=bills[0]["usd"], notes={"paid": bills})
 
 
 def metric_of(row: dict[str, Any]) -> str:

@@ -32,7 +32,7 @@ from jobs.domain.proposals import (
 from jobs.domain.rows import Failed, Proposal, Refused
 from jobs.domain.text import fingerprint
 from jobs.llm.api import Api
-from jobs.llm.asking import Question, ask_all, spent
+from jobs.llm.asking import Question, ask_all, bill
 from jobs.llm.budget import Budget
 from jobs.llm.client import Endpoint
 from jobs.llm.reach import Offline, reach
@@ -89,6 +89,7 @@ def main(run: Stage) -> Counts:
             received = new + len(so_far.refused) - seen
             ended = why_ended(settings, so_far, new=new, received=received)
             print(f"{run.name}: round {number}: {new} new of {received}", flush=True)
+    paid = bill(endpoint)
     if not so_far.proposals:
         raise StageError(
             f"{run.name}: the teacher proposed nothing that can be used; {len(so_far.failed)} "
@@ -106,8 +107,14 @@ def main(run: Stage) -> Counts:
         len(so_far.proposals),
         dropped=len(so_far.refused),
         failed=len(so_far.failed),
-        usd=spent(endpoint),
-        notes={"target": settings.target, "rounds": number, "ended": ended, **reasons(so_far)},
+        usd=paid["usd"],
+        notes={
+            "paid": [paid],
+            "target": settings.target,
+            "rounds": number,
+            "ended": ended,
+            **reasons(so_far),
+        },
     )
 
 

@@ -12,7 +12,7 @@ from jobs.domain.brand import Guide
 from jobs.domain.filters import Checked, reasons
 from jobs.domain.prompts import Message, Prompt, content_type, prompt_files, render_cleaning
 from jobs.domain.rows import Brief
-from jobs.llm.asking import Question, Replied, ask_all, spent
+from jobs.llm.asking import Question, Replied, ask_all, bill
 from jobs.llm.client import Endpoint
 from jobs.llm.reach import reach
 from jobs.runtime.progress import Watch
@@ -28,7 +28,7 @@ class Mended:
 
     rows: Dataset
     failed: Dataset | None  # drafts whose pass got no reply; None where no pass was asked for
-    usd: float | None  # paid for passes in this run; None where a price is not known
+    bill: dict[str, Any]  # what passes have cost in this run
 
 
 def mend_all(run: Stage, drafts: Dataset, rounds: int) -> Mended:
@@ -47,8 +47,8 @@ def mend_all(run: Stage, drafts: Dataset, rounds: int) -> Mended:
                 functools.partial(replaced, guide=run.guide)
             )
             rows = after.drop_columns(REPLY_COLUMNS).materialize()
-        usd = spent(endpoint)
-    return Mended(union([rows, *ended]).materialize(), union(failed) if failed else None, usd)
+        paid = bill(endpoint)
+    return Mended(union([rows, *ended]).materialize(), union(failed) if failed else None, paid)
 
 
 def examined(row: dict[str, Any], guide: Guide, tried: str) -> dict[str, Any]:

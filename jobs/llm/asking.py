@@ -8,7 +8,7 @@ content, so the outcome is the same set whatever the parallelism.
 import asyncio
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import pyarrow as pa
@@ -20,7 +20,7 @@ from jobs.llm.budget import BudgetSpent, actor_draw
 from jobs.llm.client import Bounds, Client, Endpoint
 from jobs.llm.faults import Fault
 from jobs.llm.limiter import cluster_exchange
-from jobs.llm.merging import spent_by_stage
+from jobs.llm.merging import Spent, spent_by_stage
 from jobs.llm.prices import Price
 from jobs.llm.replies import Reply, Usage
 from jobs.runtime.profile import ApiShape
@@ -163,10 +163,23 @@ def budget_at_an_end(endpoint: Endpoint, total: int, unasked: int) -> StageError
     )
 
 
-def spent(endpoint: Endpoint) -> float | None:
-    """US dollars that the stage has paid in this run, killed attempts included; None: unknown."""
+def bill(endpoint: Endpoint) -> dict[str, Any]:
+    """What the stage has had from the model in this run, for done.json. `usd` None: not known."""
+    sums = spent_by_stage(endpoint.journal).get(endpoint.stage_id, Spent())
     price = endpoint.api.price
-    if price is None:
-        return None
-    sums = spent_by_stage(endpoint.journal).get(endpoint.stage_id)
-    return 0.0 if sums is None else price.usd(sums.usage)
+    return {
+        "model": endpoint.api.model,
+        **asdict(sums),
+        "usd": None if price is None else round(price.usd(sums.usage), 6),
+        "price_read_on": "" if price is None else price.read_on,
+    }
+
+
+def total_usd(bills: list[dict[str, Any]]) -> float | None:
+    """The bills' sum; None where one of them is not known.
+
+    >>> total_usd([{"usd": 1.5}, {"usd": 0.25}]), total_usd([{"usd": 1.5}, {"usd": None}])
+    (1.75, None)
+    """
+    costs = [entry["usd"] for entry in bills]
+    return None if None in costs else sum(costs)
