@@ -1,4 +1,4 @@
-"""What tokens cost: configs/prices.toml. A price that is not there is not known, never zero."""
+"""What tokens cost: configs/prices/models.toml. A price that is not there is not known, never zero."""
 
 import tomllib
 from functools import cache
@@ -11,7 +11,7 @@ from jobs.domain.errors import SettingsError
 from jobs.llm.replies import Usage
 from jobs.runtime.config import Section
 
-PRICES = ROOT / "configs" / "prices.toml"
+PRICES = ROOT / "configs" / "prices" / "models.toml"
 
 
 class Price(Section):
@@ -56,7 +56,7 @@ def prices() -> tuple[Price, ...]:
         return tuple(Price(**entry) for entry in table["price"])
     except (tomllib.TOMLDecodeError, KeyError, ValidationError) as error:
         raise SettingsError(
-            f"configs/prices.toml cannot be read: {error}. Each [[price]] has "
+            f"configs/prices/models.toml cannot be read: {error}. Each [[price]] has "
             f"{', '.join(Price.model_fields)}."
         ) from error
 

@@ -61,7 +61,7 @@ def check_budget(stage: Stage, api: Api) -> None:
     if stage.section("budget", Budget).usd is not None and api.price is None:
         raise SettingsError(
             f"[budget] usd is set, but the price of {api.model!r} at {api.base_url} is not known. "
-            f"Add it to configs/prices.toml, or take the budget out."
+            f"Add it to configs/prices/models.toml, or take the budget out."
         )
 
 
