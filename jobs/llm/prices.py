@@ -1,4 +1,4 @@
-"""What tokens cost: configs/prices/models.toml. A price that is not there is not known, never zero."""
+"""What tokens cost: configs/prices/models.toml. A price not there is not known, never zero."""
 
 import tomllib
 from functools import cache
