@@ -10,7 +10,6 @@ from typing import Any
 
 from ray.data import Dataset
 
-from jobs.domain.errors import VerdictError
 from jobs.domain.prompts import Message, content_type, load_prompt, render_judgement
 from jobs.domain.rows import Answer, Brief, Failed, Verdict
 from jobs.domain.verdicts import parse_verdict
@@ -18,6 +17,7 @@ from jobs.llm.api import Api
 from jobs.llm.asking import Question, ask_all, bill
 from jobs.llm.budget import Budget
 from jobs.llm.reach import check_key, reach
+from jobs.llm.shapes import Shape
 from jobs.runtime.command import start
 from jobs.runtime.progress import Watch
 from jobs.runtime.stage import Counts, Job, Stage
@@ -34,7 +34,7 @@ def main(run: Stage) -> Counts:
     answers = read_dataset(Answer, run.input("answer"))
     total = answers.count()
     with reach(run, "judge") as endpoint, Watch(run.stage_id, total):
-        question = Question(build, answer_id, run.name)
+        question = Question(build, answer_id, run.name, shape=verdict_shape(guide.language))
         replied = ask_all(answers, endpoint, question, shape=run.profile.api, stage_id=run.stage_id)
     read = read_verdicts(replied)
     out = write_dataset(read.filter(expr="error == ''"), Verdict, run.folder)
@@ -53,20 +53,31 @@ def answer_id(row: dict[str, Any]) -> str:
     return str(row["answer_id"])
 
 
+def verdict_shape(language: str) -> Shape:
+    """What a verdict looks like."""
+    score, reason = {"type": "number"}, {"type": "string"}
+    schema = {
+        "type": "object",
+        "properties": {"score": score, "reason": reason},
+        "required": ["score", "reason"],
+        "additionalProperties": False,
+    }
+    return Shape("verdict", schema, verdict_of, language)
+
+
+def verdict_of(row: dict[str, Any], reply: str) -> tuple[float, str]:
+    """The score and reason in a reply. Raises VerdictError."""
+    low, high = load_prompt("judge", metric_of(row), row["language"]).front["scale"]
+    return parse_verdict(reply, (low, high))
+
+
 def read_verdicts(replied: Dataset) -> Dataset:
-    """Each reply as a score and a reason, or with the error that it is no verdict."""
+    """Each reply as a score and a reason; those that could not be had keep their error."""
 
     def read(row: dict[str, Any]) -> dict[str, Any]:
-        metric = metric_of(row)
-        blank = {"metric": metric, "score": 0.0, "reason": "", "journal_key": row["reply_key"]}
-        if row["error"]:
-            return {**row, **blank}
-        low, high = load_prompt("judge", metric, row["language"]).front["scale"]
-        try:
-            score, reason = parse_verdict(row["reply"], (low, high))
-        except VerdictError as error:
-            return {**row, **blank, "error": "no_verdict", "message": str(error)}
-        return {**row, **blank, "score": score, "reason": reason}
+        metric = {"metric": metric_of(row), "journal_key": row["reply_key"]}
+        score, reason = (0.0, "") if row["error"] else verdict_of(row, row["reply"])
+        return {**row, **metric, "score": score, "reason": reason}
 
     return replied.map(read).materialize()
 

@@ -36,6 +36,7 @@ from jobs.llm.asking import Question, ask_all, bill
 from jobs.llm.budget import Budget
 from jobs.llm.client import Endpoint
 from jobs.llm.reach import Offline, reach
+from jobs.llm.shapes import Shape
 from jobs.llm.teachers import Teachers, as_teacher, check_teachers
 from jobs.runtime.command import start
 from jobs.runtime.config import Section
@@ -152,7 +153,8 @@ def ask(run: Stage, endpoint: Endpoint, rows: list[dict[str, Any]], so_far: Harv
     """Ask a round's requests at once and sort their replies, in the order of the requests."""
     facts = {row["request"]: row["facts"] for row in rows}
     build = functools.partial(chat, guide=run.guide, name=run.settings(Propose).prompt, facts=facts)
-    question = Question(build, request_name, run.name, seed=request_seed)
+    shape = pairs_shape(run.guide.language)
+    question = Question(build, request_name, run.name, seed=request_seed, shape=shape)
     asked = ray.data.from_items([{"request": r["request"], "seed": r["seed"]} for r in rows])
     with Watch(run.stage_id, len(rows)):
         replied = ask_all(asked, endpoint, question, shape=run.profile.api, stage_id=run.stage_id)
@@ -166,6 +168,29 @@ def chat(
 ) -> list[Message]:
     """What the teacher reads."""
     return render_proposing(name, guide, facts[row["request"]])
+
+
+def pairs_shape(language: str) -> Shape:
+    """What a reply with pairs looks like."""
+    text = {"type": "string"}
+    pair = {
+        "type": "object",
+        "properties": {"product": text, "category": text, "value": text},
+        "required": ["product", "category", "value"],
+        "additionalProperties": False,
+    }
+    schema = {
+        "type": "object",
+        "properties": {"pairs": {"type": "array", "items": pair}},
+        "required": ["pairs"],
+        "additionalProperties": False,
+    }
+    return Shape("pairs", schema, pairs_of, language)
+
+
+def pairs_of(row: dict[str, Any], reply: str) -> list[Any]:
+    """The entries of a reply. Raises RowError."""
+    return read_pairs(reply)
 
 
 def request_name(row: dict[str, Any]) -> str:

@@ -100,6 +100,7 @@ PLACEHOLDERS = {
     "text": "the text to be cleaned or judged",
     "exemplars": "texts to write like, drawn for one draft",
     "wanted": "the JSON block that states how many pairs are wanted, and of what kind",
+    "error": "what was wrong with a reply",
     "fence": "a word that closes the text's fence and cannot be guessed",
 }
 
@@ -211,6 +212,12 @@ def _short_chat(name: str, brief: Brief, guide: Guide) -> list[Message]:
     kind = content_type(brief.content_type, brief.language)
     prompt = load_prompt("chat", name, brief.language)
     return render(prompt, guide=guide, type=kind, brief=brief_block(brief))
+
+
+def render_repair(language: str, error: str) -> str:
+    """What a model reads after a reply of the wrong shape."""
+    (message,) = render(load_prompt("chat", "repair", language), error=error)
+    return message["content"]
 
 
 def render_cleaning(name: str, brief: Brief, guide: Guide, text: str) -> list[Message]:

@@ -7,7 +7,7 @@ content, so the outcome is the same set whatever the parallelism.
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -23,6 +23,7 @@ from jobs.llm.limiter import cluster_exchange
 from jobs.llm.merging import Spent, spent_by_stage
 from jobs.llm.prices import Price
 from jobs.llm.replies import Reply, Usage
+from jobs.llm.shapes import Shape, Shaped
 from jobs.runtime.profile import ApiShape
 from jobs.runtime.progress import Counter
 
@@ -38,6 +39,7 @@ class Question:
     row_id: Callable[[dict[str, Any]], str]
     step: str  # for Failed rows
     seed: Callable[[dict[str, Any]], int] = lambda row: 0
+    shape: Shape | None = None  # of the reply; None: free text
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,10 @@ class Ask:
 
     def __init__(self, endpoint: Endpoint, question: Question, in_flight: int) -> None:
         self.question = question
+        self.shaped = Shaped(question.shape) if question.shape else None
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
-        self.client = self._await(self._open(endpoint, in_flight))
+        self.client: Client = self._await(self._open(endpoint, in_flight))
         self.count = Counter(endpoint.stage_id)
 
     def __del__(self) -> None:
@@ -104,7 +107,7 @@ class Ask:
     async def _one(self, row: dict[str, Any]) -> Replied:
         ask, row_id = self.question, self.question.row_id(row)
         try:
-            reply, paid = await self.client.ask(ask.build(row), ask.seed(row))
+            reply, paid = await self._reply(row, ask.build(row))
         except Fault as fault:
             return Replied("", "", 0, 0, row_id, ask.step, fault.name, str(fault))
         except BudgetSpent:
@@ -112,6 +115,16 @@ class Ask:
         usage = reply.usage if paid else Usage()
         tokens = (usage.prompt_tokens, usage.completion_tokens)
         return Replied(reply.text, reply.key, *tokens, row_id, ask.step, reply.problem, told(reply))
+
+    async def _reply(self, row: dict[str, Any], messages: list[Message]) -> tuple[Reply, bool]:
+        seed = self.question.seed(row)
+        if self.shaped is None:
+            return await self.client.ask(messages, seed)
+
+        async def call(chat: list[Message], form: Mapping[str, Any]) -> tuple[Reply, bool]:
+            return await self.client.ask(chat, seed, form)
+
+        return await self.shaped.ask(call, row, messages)
 
 
 def told(reply: Reply) -> str:

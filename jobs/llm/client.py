@@ -4,6 +4,7 @@ import asyncio
 import math
 import random
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,8 +61,10 @@ class Client:
         self.retries = 0
         self.openai = open_client(endpoint)
 
-    async def ask(self, messages: list[Message], seed: int) -> tuple[Reply, bool]:
-        """The reply, and whether it was paid for now.
+    async def ask(
+        self, messages: list[Message], seed: int, form: Mapping[str, Any] | None = None
+    ) -> tuple[Reply, bool]:
+        """The reply, and whether it was paid for now; `form` is more of the body.
 
         Raises Fault with the error's name, BudgetSpent where the run's money is at an end.
         """
@@ -72,6 +75,7 @@ class Client:
             "max_tokens": self.api.max_tokens,
             "seed": seed,
             **self.api.extra,
+            **(form or {}),
         }
         key = call_key(self.endpoint.journal_name, parameters)
         known = self.journal.find(key)
