@@ -122,12 +122,13 @@ async def test_the_endpoint_is_sent_the_same_chat() -> None:
     one = Brief(**vars(brief()) | {"brand": "yuansu"})
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
     overrides = ["--answer.temperature", "0.25", "--answer.max_tokens", "9"]
+    overrides += ["--answer.vllm", '{"frequency_penalty": 0.35}']
     sampling = sampling_of(load(["configs/demo.toml", *overrides], discover()))
     assert await asyncio.to_thread(ask, url, "m", one, sampling) == "温和修护。"
     await runner.cleanup()
     assert sent[0]["messages"] == render_brief(one, load_guide("yuansu"))
     assert (sent[0]["temperature"], sent[0]["max_tokens"]) == (0.25, 9)
-    assert sent[0]["frequency_penalty"] == 0.6  # [answer.vllm] of the config
+    assert sent[0]["frequency_penalty"] == 0.35
 
 
 def test_the_short_chat_by_hand() -> None:
