@@ -141,7 +141,7 @@ def ask_all(
     """
     total = dataset.count()
     rows = max(ROWS_AT_ONCE, total // 5000)  # of a block: more blocks are a burden on the driver
-    batches = 2 + 2 * shape.in_flight // ROWS_AT_ONCE  # at once: the window stays full
+    batches = 2 + 16 * shape.in_flight // ROWS_AT_ONCE  # at once: the window stays full
     actors = max(1, min(shape.actors, total // (ROWS_AT_ONCE * 2) + 1))
     replied: Dataset = (
         dataset.repartition(target_num_rows_per_block=rows)
