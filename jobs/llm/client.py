@@ -151,7 +151,8 @@ def open_client(endpoint: Endpoint) -> AsyncOpenAI:
     # Imported here: at module level cloudpickle breaks the class (see openai's aiohttp extra).
     from openai import DefaultAioHttpClient
 
-    unbounded = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+    # None would be aiohttp's own default, 100 connections.
+    unbounded = httpx2.Limits(max_connections=10**6, max_keepalive_connections=10**6)
     return AsyncOpenAI(
         api_key=api_key(endpoint.api),
         base_url=endpoint.url,

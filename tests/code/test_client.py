@@ -20,6 +20,7 @@ from jobs.llm.client import Bounds, Client, Endpoint
 from jobs.llm.faults import LARGEST_REPLY, Fault
 from jobs.llm.journal import Journal
 from jobs.llm.limiter import lone_exchange
+from jobs.llm.limits import Grant, Report
 from jobs.runtime.storage import Folder
 
 CANARY = "sk-canary-1234567890"
@@ -297,6 +298,30 @@ async def test_no_more_calls_at_once_than_slots(server: Server, tmp_path: Path) 
     other = Journal(Folder(str(tmp_path)))
     assert all(other.find(reply.key) == reply for reply, _ in replies)
     await caller.close()
+
+
+async def test_hundreds_of_calls_are_under_way_at_once(server: Server, tmp_path: Path) -> None:
+    everybody, there = asyncio.Event(), 0
+
+    async def together(request: web.Request) -> web.StreamResponse:
+        nonlocal there
+        there += 1
+        if there == 150:  # aiohttp's own limit is 100
+            everybody.set()
+        await everybody.wait()
+        return web.json_response(completion())
+
+    server.steps = [together]
+    settings = {"timeout_s": 30.0, "attempts": 1}
+    caller = client(endpoint(server.url, tmp_path, **settings), in_flight=150)
+    caller.permits.exchange = allowing_all
+    replies = await asyncio.gather(*(caller.ask(CHAT, seed) for seed in range(150)))
+    await caller.close()
+    assert len({reply.key for reply, _ in replies}) == 150
+
+
+async def allowing_all(report: Report) -> Grant:
+    return Grant(report.wanted, 10**6)
 
 
 async def test_rows_get_a_reply_or_a_named_error(
