@@ -74,9 +74,7 @@ def main(run: Stage) -> Counts:
             if not mine.count():
                 continue
             with reach(teacher, "teacher") as endpoint:
-                parts.append(
-                    ask_all(mine, endpoint, question, shape=run.profile.api, stage_id=run.stage_id)
-                )
+                parts.append(ask_all(mine, endpoint, question, shape=run.profile.api))
                 bills.append(bill(endpoint))
     replied = parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]
     drafts = replied.filter(expr="error == ''").map(drafted)

@@ -35,7 +35,7 @@ def main(run: Stage) -> Counts:
     total = answers.count()
     with reach(run, "judge") as endpoint, Watch(run.stage_id, total):
         question = Question(build, answer_id, run.name, shape=verdict_shape(guide.language))
-        replied = ask_all(answers, endpoint, question, shape=run.profile.api, stage_id=run.stage_id)
+        replied = ask_all(answers, endpoint, question, shape=run.profile.api)
     read = read_verdicts(replied)
     out = write_dataset(read.filter(expr="error == ''"), Verdict, run.folder)
     failed = write_dataset(read.filter(expr="error != ''"), Failed, run.folder)

@@ -157,7 +157,7 @@ def ask(run: Stage, endpoint: Endpoint, rows: list[dict[str, Any]], so_far: Harv
     question = Question(build, request_name, run.name, seed=request_seed, shape=shape)
     asked = ray.data.from_items([{"request": r["request"], "seed": r["seed"]} for r in rows])
     with Watch(run.stage_id, len(rows)):
-        replied = ask_all(asked, endpoint, question, shape=run.profile.api, stage_id=run.stage_id)
+        replied = ask_all(asked, endpoint, question, shape=run.profile.api)
     places = list(facts)
     for reply in sorted(replied.take_all(), key=lambda row: places.index(row["request"])):
         sort_reply(reply, so_far, run.settings(Propose).target)

@@ -94,7 +94,7 @@ def mended(run: Stage, endpoint: Endpoint, rows: Dataset, number: int) -> Datase
 
     question = Question(build, draft_id, run.name, seed=constantly(number))
     with Watch(f"{run.stage_id}", rows.count()):
-        return ask_all(rows, endpoint, question, shape=run.profile.api, stage_id=run.stage_id)
+        return ask_all(rows, endpoint, question, shape=run.profile.api)
 
 
 def draft_id(row: dict[str, Any]) -> str:

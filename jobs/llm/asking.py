@@ -19,9 +19,8 @@ from jobs.domain.prompts import Message
 from jobs.llm.budget import BudgetSpent, actor_draw
 from jobs.llm.client import Bounds, Client, Endpoint
 from jobs.llm.faults import Fault
-from jobs.llm.limiter import cluster_exchange
+from jobs.llm.limiter import NO_SERVICE, cluster_exchange
 from jobs.llm.merging import Spent, spent_by_stage
-from jobs.llm.prices import Price
 from jobs.llm.replies import Reply, Usage
 from jobs.llm.shapes import Shape, Shaped
 from jobs.runtime.profile import ApiShape
@@ -98,7 +97,7 @@ class Ask:
         return replies
 
     def _usd(self, replies: list[Replied]) -> float:
-        price: Price | None = self.client.price
+        price = self.client.endpoint.price
         if price is None:
             return 0.0
         into = sum(reply.paid_tokens_in for reply in replies)
@@ -133,11 +132,11 @@ def told(reply: Reply) -> str:
 
 
 def ask_all(
-    dataset: Dataset, endpoint: Endpoint, question: Question, *, shape: ApiShape, stage_id: str
+    dataset: Dataset, endpoint: Endpoint, question: Question, *, shape: ApiShape
 ) -> Dataset:
     """Every row with the columns of `Replied`, in the object store: each call is made once.
 
-    Raises StageError where the run's budget came to an end.
+    Raises StageError where the run's budget came to an end, or the service was given up.
     """
     total = dataset.count()
     rows = max(ROWS_AT_ONCE, total // 5000)  # of a block: more blocks are a burden on the driver
@@ -160,26 +159,30 @@ def ask_all(
         )
         .materialize()
     )
-    if endpoint.purse is not None:
-        unasked = replied.filter(expr=f"error == '{BUDGET_SPENT}'").count()
+    for error, why in (
+        (BUDGET_SPENT, f"the run's budget of ${endpoint.budget_usd:g} is spent"),
+        (NO_SERVICE, f"{endpoint.api.base_url} has answered nothing for ten minutes"),
+    ):
+        unasked = replied.filter(expr=f"error == '{error}'").count()
         if unasked:
-            raise budget_at_an_end(endpoint, total, unasked)
+            raise StageError(
+                f"{endpoint.stage_id}: {why}. {total - unasked} of {total} rows were asked, "
+                f"{unasked} were not; all that was paid for is in the journal. {GO_ON[error]} and "
+                f"give the same command again."
+            )
     return replied
 
 
-def budget_at_an_end(endpoint: Endpoint, total: int, unasked: int) -> StageError:
-    """What was done, and how to go on."""
-    return StageError(
-        f"{endpoint.stage_id}: the run's budget of ${endpoint.budget_usd:g} is spent. "
-        f"{total - unasked} of {total} rows were asked, {unasked} were not; all that was paid for "
-        f"is in the journal. Raise [budget] usd (or --budget.usd) and give the same command again."
-    )
+GO_ON = {
+    BUDGET_SPENT: "Raise [budget] usd (or --budget.usd)",
+    NO_SERVICE: "See whether the service is up",
+}
 
 
 def bill(endpoint: Endpoint) -> dict[str, Any]:
     """What the stage has had from the model in this run, for done.json. `usd` None: not known."""
     sums = spent_by_stage(endpoint.journal).get(endpoint.stage_id, Spent())
-    price = endpoint.api.price
+    price = endpoint.price
     return {
         "model": endpoint.api.model,
         **asdict(sums),

@@ -17,6 +17,7 @@ from jobs.llm.budget import Draw, Wallet
 from jobs.llm.faults import LARGEST_REPLY, Fault, OversizedReply, fault_of, read_completion
 from jobs.llm.journal import Journal, call_key
 from jobs.llm.limiter import Exchange, Permits
+from jobs.llm.prices import Price
 from jobs.llm.replies import Reply
 from jobs.runtime.storage import Folder
 
@@ -33,6 +34,7 @@ class Endpoint:
     journal_name: str  # address in the journal's key: the offline stand-in has no fixed port
     journal: Folder
     stage_id: str = ""  # who pays
+    price: Price | None = None  # of the model; None: not known
     purse: Any = None  # actor that holds what the run may still spend; None: no budget
     budget_usd: float = 0.0  # of the run, where there is a purse
 
@@ -51,14 +53,12 @@ class Client:
 
     def __init__(self, endpoint: Endpoint, bounds: Bounds) -> None:
         self.endpoint, self.api = endpoint, endpoint.api
-        self.price = endpoint.api.price
         self.journal = Journal(endpoint.journal, endpoint.stage_id)
         # Rows that wait to try again, or to be durable, leave their place on the wire to others.
         self.window = asyncio.Semaphore(2 * bounds.in_flight)
         self.permits = Permits(bounds.exchange, bounds.in_flight)
         self.wallet = Wallet(bounds.draw) if bounds.draw else None
         self.asked: dict[str, asyncio.Future[tuple[Reply, bool]]] = {}
-        self.retries = 0
         self.openai = open_client(endpoint)
 
     async def ask(
@@ -103,7 +103,7 @@ class Client:
             usd = 0.0
             try:
                 reply = await self._attempts(key, parameters)
-                usd = self.price.usd(reply.usage) if self.price else 0.0
+                usd = self.endpoint.price.usd(reply.usage) if self.endpoint.price else 0.0
                 await self.journal.add(reply)
             finally:
                 if self.wallet:
@@ -124,7 +124,6 @@ class Client:
                     late = loop.time() + wait > give_up_at
                     if not fault.again or attempt == self.api.attempts or late:
                         raise
-            self.retries += 1
             await asyncio.sleep(wait)
         raise AssertionError("unreachable: the last attempt returns or raises")
 

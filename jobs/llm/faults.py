@@ -53,7 +53,7 @@ def fault_of(error: OpenAIError | httpx2.HTTPError) -> Fault:
         for cause in causes
     )
     if not lost and isinstance(error, APITimeoutError | httpx2.TimeoutException):
-        return Fault("timeout", "no reply within [..] timeout_s", again=True)
+        return Fault("timeout", "no reply in time", again=True)
     if isinstance(error, APIConnectionError | httpx2.HTTPError):
         return Fault("connection", f"no connection: {type(causes[-1]).__name__}", again=True)
     raise error

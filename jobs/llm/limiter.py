@@ -19,6 +19,7 @@ from ray.util import metrics
 from jobs.llm.faults import Fault
 from jobs.llm.limits import REPORT_EVERY_S, Account, Grant, Limits, Report
 
+NO_SERVICE = "no_service"  # the error of rows that were not asked, or not any more
 NAMESPACE = "housestyle"  # the jobs of a cluster have namespaces of their own; accounts have not
 IDLE_S = 600.0  # then the actor ends
 
@@ -50,14 +51,6 @@ class Limiter:
         for name, value in self.account.state.items():
             self.gauges[name].set(value)
         return grant
-
-    async def leave(self, holder: str) -> None:
-        """A holder has finished."""
-        self.account.leave(holder)
-
-    async def state(self) -> dict[str, float]:
-        """Figures for progress lines."""
-        return self.account.state
 
     async def _end_when_idle(self) -> None:
         while time.monotonic() - self.used_at < IDLE_S:
@@ -195,7 +188,7 @@ class Permits:
         if grant.stop:
             for turn in self.waiting:
                 if not turn.done():
-                    turn.set_exception(Fault("no_service", grant.stop))
+                    turn.set_exception(Fault(NO_SERVICE, grant.stop))
             self.waiting.clear()
         self._wake()
 

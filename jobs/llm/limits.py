@@ -67,10 +67,17 @@ class Bucket:
     at: float
 
     @classmethod
-    def per_minute(cls, rate: int, now: float) -> "Bucket":
-        """A bucket that holds what five seconds bring, and is full."""
+    def per_minute(
+        cls, rate: int | None, now: float, before: "Bucket | None" = None
+    ) -> "Bucket | None":
+        """A bucket that holds what five seconds bring: full, or with what was in the one before.
+
+        None where there is no rate.
+        """
+        if rate is None:
+            return None
         burst = max(1.0, rate / 12)
-        return cls(rate / 60, burst, burst, now)
+        return cls(rate / 60, burst, min(burst, before.fill(now)) if before else burst, now)
 
     def fill(self, now: float) -> float:
         """The level now."""
@@ -99,32 +106,34 @@ class Account:
     """The state of one account."""
 
     def __init__(self, limits: Limits, now: float) -> None:
-        self.set_limits(limits, now)
+        self.limits = limits
+        self.requests = Bucket.per_minute(limits.requests_per_minute, now)
+        self.tokens = Bucket.per_minute(limits.tokens_per_minute, now)
         self.tokens_a_call = 1000.0
         self.leases: dict[str, Lease] = {}
         self.window = min(FIRST_WINDOW, float(limits.in_flight))
         self.ceiling = math.inf  # calls under way when the service last refused one
-        self.refused_at = self.answered_at = now
+        self.refused_at = now
         self.grown_at, self.pause_until = now, 0.0
-        self.failures = 0  # in a row
+        self.failures, self.failing_since = 0, now  # calls in a row
         self.opened_at, self.open_s = 0.0, 0.0  # the circuit is open while open_s > 0
         self.prober = ""
         self.totals = {"answered": 0, "refused": 0, "broken": 0}
 
     def set_limits(self, limits: Limits, now: float) -> None:
-        """Take over limits; buckets are new only where their rates are."""
-        if getattr(self, "limits", None) == limits:
-            return
-        self.limits = limits
-        rates = (limits.requests_per_minute, limits.tokens_per_minute)
-        self.requests, self.tokens = (
-            None if rate is None else Bucket.per_minute(rate, now) for rate in rates
-        )
+        """Take over limits; a bucket whose rate is another keeps what it held."""
+        before, self.limits = self.limits, limits
+        if before.requests_per_minute != limits.requests_per_minute:
+            self.requests = Bucket.per_minute(limits.requests_per_minute, now, self.requests)
+        if before.tokens_per_minute != limits.tokens_per_minute:
+            self.tokens = Bucket.per_minute(limits.tokens_per_minute, now, self.tokens)
 
     def exchange(self, report: Report, now: float) -> Grant:
         """Take a report, give a grant."""
         for name in [key for key, lease in self.leases.items() if now - lease.seen > LEASE_S]:
             del self.leases[name]
+        if not self.leases:  # whoever comes now has not seen what failed before
+            self.failures, self.open_s, self.prober = 0, 0.0, ""
         mine = self.leases.setdefault(report.holder, Lease(0, 0, 0, now))
         mine.under_way, mine.wanted, mine.seen = report.under_way, report.wanted, now
         if self.requests:
@@ -135,13 +144,9 @@ class Account:
         self._learn_rates(report, now)
         self._adapt(report, now)
         self._mind_circuit(report, now)
-        if self.failures and now - self.answered_at > GIVE_UP_S:
+        if self.failures >= BREAK_AFTER and now - self.failing_since > GIVE_UP_S:
             return Grant(0, 0, f"the service has answered nothing for {GIVE_UP_S:.0f} s")
         return self._grant(report, mine, now)
-
-    def leave(self, holder: str) -> None:
-        """A holder has finished."""
-        self.leases.pop(holder, None)
 
     def _learn_rates(self, report: Report, now: float) -> None:
         finished = max(1, report.answered)
@@ -177,8 +182,10 @@ class Account:
 
     def _mind_circuit(self, report: Report, now: float) -> None:
         if report.answered or report.refused:
-            self.failures, self.open_s, self.prober, self.answered_at = 0, 0.0, "", now
+            self.failures, self.open_s, self.prober = 0, 0.0, ""
             return
+        if report.broken and not self.failures:
+            self.failing_since = now
         self.failures += report.broken
         if self.open_s and report.broken and report.holder == self.prober:
             self.opened_at, self.prober = now, ""

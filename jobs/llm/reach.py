@@ -92,7 +92,7 @@ def reach(stage: Stage, role: str) -> Iterator[Endpoint]:
         folder.write_json(ACCOUNT, {"base_url": api.base_url, "model": api.model})
     merge(folder)
     usd = stage.section("budget", Budget).usd
-    paying: dict[str, Any] = {"stage_id": stage.stage_id}
+    paying: dict[str, Any] = {"stage_id": stage.stage_id, "price": api.price}
     if not api.is_offline:
         if usd is not None:
             paying |= {"purse": purse(stage, journals, usd), "budget_usd": usd}

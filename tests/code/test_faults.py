@@ -151,7 +151,6 @@ class Ended:
                 endpoint,
                 question,
                 shape=ApiShape(actors=1, in_flight=64),
-                stage_id="run/generate",
             )
         return {row["name"]: row for row in replied.take_all()}
 

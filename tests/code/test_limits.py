@@ -143,6 +143,33 @@ def test_the_circuit_opens_probes_and_closes() -> None:
 
 
 def test_a_service_that_never_answers_is_given_up() -> None:
-    account = Account(Limits(), 0.0)
-    grant = account.exchange(Report("a", wanted=1, broken=1), GIVE_UP_S + 1)
+    account, now = Account(Limits(), 0.0), 0.0
+    grant = account.exchange(Report("a", wanted=50, broken=BREAK_AFTER), now)
+    while now <= GIVE_UP_S:
+        assert not grant.stop
+        now += LEASE_S / 2
+        grant = account.exchange(Report("a", wanted=50), now)
     assert "answered nothing" in grant.stop
+    # Another job starts anew.
+    assert not account.exchange(Report("b", wanted=1), now + LEASE_S + 1).stop
+
+
+def test_a_failure_after_a_long_rest_is_one_failure() -> None:
+    account = Account(Limits(), 0.0)
+    account.exchange(Report("a", wanted=1, answered=1), 1.0)
+    assert not account.exchange(Report("b", wanted=1, broken=1), 2 * GIVE_UP_S).stop
+
+
+def test_changed_limits_do_not_fill_the_buckets() -> None:
+    account = Account(Limits(requests_per_minute=600), 0.0)
+    wanted = Report("a", wanted=1000)
+    used = account.exchange(wanted, 0.0).starts
+    for limits in (
+        Limits(requests_per_minute=600, in_flight=5),
+        Limits(requests_per_minute=1200),
+        Limits(requests_per_minute=600),
+    ):
+        account.set_limits(limits, 0.0)
+        used_now = account.exchange(replace(wanted, started=used), 0.0).starts
+        used += used_now
+    assert used <= 50  # five seconds' worth, as the first bucket held
