@@ -13,8 +13,7 @@ from jobs.llm.asking import Question, ask_all, bill
 from jobs.llm.budget import PurseActor
 from jobs.llm.client import Endpoint
 from jobs.llm.prices import Price
-from jobs.runtime.cluster import connect
-from jobs.runtime.profile import ApiShape, ClusterShape, Profile
+from jobs.runtime.profile import ApiShape
 from jobs.runtime.storage import Folder
 from tests.wire.manners import Manners
 from tests.wire.provider import provider
@@ -41,8 +40,7 @@ def ask(endpoint: Endpoint, rows: range) -> list[dict[str, Any]]:
     return list(ask_all(asked, endpoint, question, shape=shape).take_all())
 
 
-def test_a_budget_halts_and_goes_on_where_it_is_raised(tmp_path: Path) -> None:
-    connect(Profile(ray=ClusterShape(logical_cpus=4, object_store_mb=100, data_cpus=2)))
+def test_a_budget_halts_and_goes_on_where_it_is_raised(cluster: None, tmp_path: Path) -> None:
     with provider(Manners(latency_s=0.02)) as running:
         api = Api(base_url=running.url, model="m")
         free = Endpoint(api, running.url, running.url, Folder(str(tmp_path)), "run/generate", DEAR)

@@ -3,7 +3,6 @@
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from statistics import fmean
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 import ray
 from huggingface_hub import DatasetCard
-from ray.data import DataContext
 
 from jobs.cleaning.figures import Diversity, Figures, figures_of
 from jobs.domain.brand import Guide
@@ -23,14 +21,6 @@ from jobs.reporting.funnel import Losses, as_text, funnel
 GUIDE = Guide("原素方程", "zh", "护肤", "", "", (), ("屏障", "科学"), ("神器",))
 FACTS = {"name": "烟酰胺精华", "ingredients": [{"name": "烟酰胺", "concentration": "5%"}]}
 WORDS = ("烟酰胺精华", "5%", "屏障", "科学", "温和", "每晚两滴", "慢慢来", "修护", "少一点")
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False)
-    DataContext.get_current().enable_progress_bars = False
-    yield
-    ray.shutdown()
 
 
 def table(count: int = 60) -> list[dict[str, Any]]:

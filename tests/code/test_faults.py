@@ -15,8 +15,7 @@ import ray.data
 
 from jobs.llm.asking import Question, ask_all
 from jobs.llm.reach import reach
-from jobs.runtime.cluster import connect
-from jobs.runtime.profile import ApiShape, ClusterShape, Profile
+from jobs.runtime.profile import ApiShape
 from tests.wire.faults import FAULTS
 from tests.wire.journey import Journey
 from tests.wire.provider import Running, provider
@@ -169,11 +168,9 @@ def named(row: dict[str, Any]) -> str:
 
 
 @pytest.fixture(scope="module")
-def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
-    connect(Profile(ray=ClusterShape(logical_cpus=4, object_store_mb=100, data_cpus=2)))
+def ended(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
     with provider() as running:
         yield Ended(running, tmp_path_factory.mktemp("faults"))
-    ray.shutdown()
 
 
 @each_case

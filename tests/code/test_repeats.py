@@ -1,14 +1,13 @@
 """Repeats over a whole run, against comparing every pair exactly."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import pyarrow as pa
 import pytest
 import ray
-from ray.data import DataContext
 
 from jobs.cleaning.repeats import held_out, sighted, without_repeats
 from jobs.domain.duplicates import Sighting, find_repeats
@@ -124,14 +123,6 @@ def test_every_golden_text_is_held_out() -> None:
     golden = list(GOLDEN.values())
     copied = find_repeats([*held_out(GOLDEN), *sightings(table(golden))])
     assert list(copied.values()) == ["leaks_golden"] * len(golden)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False)
-    DataContext.get_current().enable_progress_bars = False
-    yield
-    ray.shutdown()
 
 
 def reasons(rows: list[dict[str, Any]], blocks: int) -> dict[str, str]:
