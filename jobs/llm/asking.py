@@ -8,6 +8,7 @@ content, so the outcome is the same set whatever the parallelism.
 import asyncio
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -28,6 +29,7 @@ from jobs.runtime.progress import Counter
 
 ROWS_AT_ONCE = 64  # of a batch: a Ray task costs some milliseconds
 BUDGET_SPENT = "budget_spent"
+CLOSE_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,9 @@ class Ask:
 
     def __del__(self) -> None:
         if hasattr(self, "client") and self.loop.is_running():
-            self._await(self.client.close())
+            closing = asyncio.run_coroutine_threadsafe(self.client.close(), self.loop)
+            with suppress(Exception):  # a cluster that ends answers nothing any more
+                closing.result(CLOSE_WITHIN_S)
             self.loop.call_soon_threadsafe(self.loop.stop)
 
     def _await(self, work: Any) -> Any:

@@ -9,12 +9,10 @@ from typing import Any
 
 import aiohttp
 import httpx2
-from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAIError
 
 from jobs.llm.replies import Reply, Usage
 
 RETRIED = {408, 409, 429}  # and every 5xx
-LARGEST_REPLY = 4 * 2**20  # bytes: some hundred times the longest copy
 
 
 class Fault(Exception):
@@ -31,19 +29,15 @@ class Fault(Exception):
         self.name, self.again, self.wait_s = name, again, wait_s
 
 
-class OversizedReply(OpenAIError):
-    """A body longer than LARGEST_REPLY; an OpenAIError, so that the SDK lets it pass."""
+def fault_of_status(status: int, headers: Mapping[str, str]) -> Fault:
+    """The fault that an answer of another status than success stands for."""
+    again = status in RETRIED or status >= 500
+    wait = asked_wait(headers) if again else None
+    return Fault(f"http_{status}", f"the service answered {status}", again=again, wait_s=wait)
 
 
-def fault_of(error: OpenAIError | httpx2.HTTPError) -> Fault:
-    """The fault that an exception of the transport or the SDK stands for."""
-    if isinstance(error, OversizedReply):
-        return Fault("oversized_reply", f"the reply is longer than {LARGEST_REPLY} bytes")
-    if isinstance(error, APIStatusError):
-        status = error.status_code
-        again = status in RETRIED or status >= 500
-        wait = asked_wait(error.response.headers) if again else None
-        return Fault(f"http_{status}", f"the service answered {status}", again=again, wait_s=wait)
+def fault_of(error: httpx2.HTTPError) -> Fault:
+    """The fault that an exception of the transport stands for."""
     causes = list(chain(error))
     if any(isinstance(cause, httpx2.DecodingError) for cause in causes):
         return Fault("malformed_reply", "the reply's encoding is not what it says", again=True)
@@ -52,11 +46,9 @@ def fault_of(error: OpenAIError | httpx2.HTTPError) -> Fault:
         isinstance(cause, OSError | aiohttp.ClientError) and not is_timeout(cause)
         for cause in causes
     )
-    if not lost and isinstance(error, APITimeoutError | httpx2.TimeoutException):
+    if not lost and isinstance(error, httpx2.TimeoutException):
         return Fault("timeout", "no reply in time", again=True)
-    if isinstance(error, APIConnectionError | httpx2.HTTPError):
-        return Fault("connection", f"no connection: {type(causes[-1]).__name__}", again=True)
-    raise error
+    return Fault("connection", f"no connection: {type(causes[-1]).__name__}", again=True)
 
 
 def is_timeout(error: BaseException) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import psutil
 import pytest
 import ray
 
@@ -15,4 +16,7 @@ def cluster() -> Iterator[None]:
     assert not ray.is_initialized(), "an earlier test file left its cluster up"
     connect(Profile(ray=ClusterShape(logical_cpus=4, object_store_mb=100, data_cpus=2)))
     yield
+    processes = psutil.Process().children(recursive=True)
     ray.shutdown()
+    _, left = psutil.wait_procs(processes, timeout=60)
+    assert not left, f"processes outlive their cluster: {[process.cmdline() for process in left]}"

@@ -1,4 +1,4 @@
-"""The client against a real server on loopback that misbehaves in every way an API can."""
+"""The client against a real server on loopback; test_faults has every way to misbehave."""
 
 import asyncio
 import socket
@@ -17,10 +17,11 @@ from jobs.llm import client as client_module
 from jobs.llm.api import Api
 from jobs.llm.asking import Ask, Question, Replied
 from jobs.llm.client import Bounds, Client, Endpoint
-from jobs.llm.faults import LARGEST_REPLY, Fault
+from jobs.llm.faults import Fault
 from jobs.llm.journal import Journal
 from jobs.llm.limiter import lone_exchange
 from jobs.llm.limits import Grant, Report
+from jobs.llm.wire import LARGEST_REPLY
 from jobs.runtime.storage import Folder
 
 CANARY = "sk-canary-1234567890"
@@ -50,13 +51,6 @@ def says(body: Any, status: int = 200, **headers: str) -> Step:
     return step
 
 
-def says_text(body: str, content_type: str) -> Step:
-    async def step(request: web.Request) -> web.StreamResponse:
-        return web.Response(text=body, content_type=content_type)
-
-    return step
-
-
 def says_bytes(body: bytes, **headers: str) -> Step:
     async def step(request: web.Request) -> web.StreamResponse:
         return web.Response(body=body, content_type="application/json", headers=headers)
@@ -80,16 +74,6 @@ async def pours(request: web.Request) -> web.StreamResponse:
     await response.prepare(request)
     for _ in range(20):
         await response.write(b" " * (LARGEST_REPLY // 10))
-    return response
-
-
-async def breaks_off(request: web.Request) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": "application/json"})
-    response.content_length = 5000
-    await response.prepare(request)
-    await response.write(b'{"id": "c1", ')
-    assert request.transport is not None
-    request.transport.close()
     return response
 
 
@@ -160,9 +144,6 @@ async def ask(target: Endpoint, chat: list[dict[str, str]] = CHAT, seed: int = 0
         ([fails(500), fails(503), says(completion())], 3),
         ([fails(408), fails(409), says(completion())], 3),
         ([hangs, says(completion())], 2),
-        ([breaks_off, says(completion())], 2),
-        ([says_text("<html>busy</html>", "text/html"), says(completion())], 2),
-        ([says_text('{"id": "c1", ', "application/json"), says(completion())], 2),
     ],
 )
 async def test_what_passes_is_tried_again(
@@ -179,27 +160,13 @@ async def test_what_passes_is_tried_again(
     ("step", "name", "sent"),
     [
         (fails(400), "http_400", 1),
-        (fails(401), "http_401", 1),
-        (fails(404), "http_404", 1),
-        (fails(429), "http_429", ATTEMPTS),
         (fails(500), "http_500", ATTEMPTS),
         (hangs, "timeout", ATTEMPTS),
-        (breaks_off, "connection", ATTEMPTS),
-        (says_text("<html>sign in</html>", "text/html"), "malformed_reply", ATTEMPTS),
-        (says_text('{"id": "c1", ', "application/json"), "malformed_reply", ATTEMPTS),
-        (says({"choices": [{"index": 0}]}), "malformed_reply", ATTEMPTS),
-        (says(completion(content=["a", "b"])), "malformed_reply", ATTEMPTS),
-        (says([completion()]), "malformed_reply", ATTEMPTS),
-        (says_bytes("温和".encode("gb18030")), "malformed_reply", ATTEMPTS),
-        (says_bytes(b"not gzip", **{"Content-Encoding": "gzip"}), "malformed_reply", ATTEMPTS),
-        (says({"error": {"message": "overloaded"}}), "error_in_reply", ATTEMPTS),
-        (says({"error": {"message": "no such model", "code": 404}}), "error_in_reply", 1),
-        (says(completion() | {"choices": []}), "empty_choices", ATTEMPTS),
         (says_bytes(b" " * (LARGEST_REPLY + 1)), "oversized_reply", 1),
         (pours, "oversized_reply", 1),
     ],
 )
-async def test_what_cannot_be_had_is_an_error_with_a_name(
+async def test_a_fault_is_told_without_key_and_prompt(
     server: Server, tmp_path: Path, step: Step, name: str, sent: int
 ) -> None:
     server.steps = [step]
