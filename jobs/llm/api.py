@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from jobs.domain.errors import SettingsError
 from jobs.domain.text import fingerprint
@@ -12,6 +12,14 @@ from jobs.llm.prices import FREE, Price, price_of
 from jobs.runtime.config import Section
 
 OFFLINE = "offline"
+
+
+class Batch(Section):
+    """How calls are cut into batches, and how often one is looked after."""
+
+    rows: int = Field(default=20_000, ge=1, le=50_000, description="calls in one, at most")
+    mib: float = Field(default=90.0, gt=0, le=200, description="of one, at most")
+    poll_s: float = Field(default=30.0, gt=0)
 
 
 class Api(Section):
@@ -32,6 +40,18 @@ class Api(Section):
     )
     attempts: int = Field(default=5, ge=1, exclude=True)
     limits: Limits = Field(default=Limits(), exclude=True)
+    batch: Batch | None = Field(
+        default=None, exclude=True, description="send by the provider's batch API; none: call"
+    )
+
+    @model_validator(mode="after")
+    def a_batch_has_a_provider(self) -> "Api":
+        """The offline stand-in has no batch API."""
+        if self.batch and self.is_offline:
+            raise ValueError(
+                "[batch] is set, and the offline stand-in has no batch API; take it out"
+            )
+        return self
 
     @property
     def is_offline(self) -> bool:

@@ -6,10 +6,11 @@ content, so the outcome is the same set whatever the parallelism.
 """
 
 import asyncio
+import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import pyarrow as pa
@@ -17,13 +18,15 @@ from ray.data import ActorPoolStrategy, Dataset
 
 from jobs.domain.errors import StageError
 from jobs.domain.prompts import Message
+from jobs.llm.batches import Call, settle
 from jobs.llm.budget import BudgetSpent, actor_draw
-from jobs.llm.client import Bounds, Client, Endpoint
+from jobs.llm.client import Bounds, Client, Endpoint, parameters_of
 from jobs.llm.faults import Fault
+from jobs.llm.journal import call_key
 from jobs.llm.limiter import NO_SERVICE, cluster_exchange
-from jobs.llm.merging import Spent, spent_by_stage
+from jobs.llm.merging import Spent, by_batch, spent_by_stage
 from jobs.llm.replies import Reply, Usage
-from jobs.llm.shapes import Shape, Shaped
+from jobs.llm.shapes import Shape, Shaped, forms
 from jobs.runtime.profile import ApiShape
 from jobs.runtime.progress import Counter
 
@@ -143,6 +146,9 @@ def ask_all(
     Raises StageError where the run's budget came to an end, or the service was given up.
     """
     total = dataset.count()
+    if endpoint.api.batch:
+        calls = calls_of(dataset, endpoint, question)
+        endpoint = replace(endpoint, settled=settle(endpoint, endpoint.api.batch, calls))
     rows = max(ROWS_AT_ONCE, total // 5000)  # of a block: more blocks are a burden on the driver
     batches = 2 + 16 * shape.in_flight // ROWS_AT_ONCE  # at once: the window stays full
     actors = max(1, min(shape.actors, total // (ROWS_AT_ONCE * 2) + 1))
@@ -177,6 +183,20 @@ def ask_all(
     return replied
 
 
+def calls_of(dataset: Dataset, endpoint: Endpoint, question: Question) -> Iterator[Call]:
+    """Each row's first call; what may follow it, a repair say, goes out live."""
+    form = forms(question.shape)[0] if question.shape else {}
+
+    def called(row: dict[str, Any]) -> dict[str, str]:
+        messages, seed = question.build(row), question.seed(row)
+        parameters = parameters_of(endpoint.api, messages, seed, form)
+        key = call_key(endpoint.journal_name, parameters)
+        return {"key": key, "body": json.dumps(parameters, ensure_ascii=False)}
+
+    for row in dataset.map(called).iter_rows():
+        yield Call(row["key"], json.loads(row["body"]))
+
+
 GO_ON = {
     BUDGET_SPENT: "Raise [budget] usd (or --budget.usd)",
     NO_SERVICE: "See whether the service is up",
@@ -185,12 +205,17 @@ GO_ON = {
 
 def bill(endpoint: Endpoint) -> dict[str, Any]:
     """What the stage has had from the model in this run, for done.json. `usd` None: not known."""
-    sums = spent_by_stage(endpoint.journal).get(endpoint.stage_id, Spent())
-    price = endpoint.price
+    spent, price = spent_by_stage(endpoint.journal), endpoint.price
+    called = spent.get(endpoint.stage_id, Spent())
+    batched = spent.get(by_batch(endpoint.stage_id), Spent())
+    usd = None
+    if price is not None:
+        usd = round(price.usd(called.usage) + price.usd(batched.usage, batch=True), 6)
     return {
         "model": endpoint.api.model,
-        **asdict(sums),
-        "usd": None if price is None else round(price.usd(sums.usage), 6),
+        **asdict(called + batched),
+        "calls_by_batch": batched.calls,
+        "usd": usd,
         "price_read_on": "" if price is None else price.read_on,
     }
 

@@ -45,6 +45,17 @@ class Purse:
         self.held[caller] = share
         return share
 
+    def reserve(self, usd: float) -> float:
+        """Take `usd` out where it is there; gives what nobody held before."""
+        free = self.left - sum(self.held.values())
+        if usd <= free:
+            self.left -= usd
+        return free
+
+    def release(self, reserved: float, spent: float) -> None:
+        """Put back what of a reserve was not spent."""
+        self.left += reserved - spent
+
 
 Draw = Callable[[str, float], Awaitable[float]]
 PurseActor = ray.remote(num_cpus=0)(Purse)

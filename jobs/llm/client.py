@@ -5,7 +5,7 @@ import math
 import random
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.domain.prompts import Message
@@ -35,6 +35,7 @@ class Endpoint:
     price: Price | None = None  # of the model; None: not known
     purse: Any = None  # actor that holds what the run may still spend; None: no budget
     budget_usd: float = 0.0  # of the run, where there is a purse
+    settled: Mapping[str, str] = field(default_factory=dict)  # errors of the batch API, by key
 
 
 @dataclass(frozen=True)
@@ -66,19 +67,13 @@ class Client:
 
         Raises Fault with the error's name, BudgetSpent where the run's money is at an end.
         """
-        parameters = {
-            "model": self.api.model,
-            "messages": messages,
-            "temperature": self.api.temperature,
-            "max_tokens": self.api.max_tokens,
-            "seed": seed,
-            **self.api.extra,
-            **(form or {}),
-        }
+        parameters = parameters_of(self.api, messages, seed, form)
         key = call_key(self.endpoint.journal_name, parameters)
         known = self.journal.find(key)
         if known is not None:
             return known, False
+        if key in self.endpoint.settled:
+            raise Fault(self.endpoint.settled[key], "the batch API gave no reply")
         if key in self.asked:  # the same call is under way: it is paid once
             reply, _ = await asyncio.shield(self.asked[key])
             return reply, False
@@ -135,6 +130,21 @@ class Client:
         tokens = reply.usage.prompt_tokens + reply.usage.completion_tokens
         self.permits.answered(tokens, dry_for(answer.headers))
         return reply
+
+
+def parameters_of(
+    api: Api, messages: list[Message], seed: int, form: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The body of a call: all that shapes its reply."""
+    return {
+        "model": api.model,
+        "messages": messages,
+        "temperature": api.temperature,
+        "max_tokens": api.max_tokens,
+        "seed": seed,
+        **api.extra,
+        **(form or {}),
+    }
 
 
 def wait_before(attempt: int, fault: Fault) -> float:

@@ -15,6 +15,7 @@ from jobs.runtime.storage import Folder
 
 ENOUGH = 32  # segments: below that, merging saves nothing
 GENERATIONS = 8  # then all are merged into one
+BY_BATCH = "@batch"  # after a stage's name: what it had by the provider's batch API
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Spent:
     def __add__(self, other: "Spent") -> "Spent":
         mine, others = vars(self), vars(other)
         return Spent(**{name: mine[name] + others[name] for name in mine})
+
+
+def by_batch(stage_id: str) -> str:
+    """Under what name the journal keeps what a stage had by batches, which has its own price."""
+    return stage_id + BY_BATCH
 
 
 def merge(folder: Folder) -> None:

@@ -22,11 +22,12 @@ class Price(Section):
     input: float = Field(ge=0)
     cached_input: float = Field(ge=0, description="of prompt tokens read from the service's cache")
     output: float = Field(ge=0)
+    batch: float = Field(default=1.0, gt=0, le=1, description="of these prices, by the batch API")
     read_on: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="date")
     source: str
 
-    def usd(self, usage: Usage) -> float:
-        """What a call costs.
+    def usd(self, usage: Usage, *, batch: bool = False) -> float:
+        """What a call costs, or one in a batch.
 
         >>> price = Price(host="h", model="m", input=2, cached_input=0.5, output=8,
         ...               read_on="2026-01-01", source="s")
@@ -39,7 +40,7 @@ class Price(Section):
             usage.cached_tokens * self.cached_input,
             usage.completion_tokens * self.output,
         )
-        return sum(parts) / 1e6
+        return sum(parts) * (self.batch if batch else 1.0) / 1e6
 
 
 FREE = Price(

@@ -15,7 +15,7 @@ from jobs.domain.text import fingerprint
 from jobs.llm.api import Api, api_key
 from jobs.llm.budget import Budget, PurseActor
 from jobs.llm.client import Endpoint
-from jobs.llm.merging import merge, spent_by_stage
+from jobs.llm.merging import BY_BATCH, merge, spent_by_stage
 from jobs.runtime.config import Section
 from jobs.runtime.stage import Stage
 from jobs.runtime.storage import Folder
@@ -74,7 +74,7 @@ def purse(stage: Stage, journals: Folder, usd: float) -> Any:
         price = Api(**account).price
         for stage_id, sums in spent_by_stage(folder).items():
             if price is not None and stage_id.startswith(f"{stage.config.run}/"):
-                spent += price.usd(sums.usage)
+                spent += price.usd(sums.usage, batch=stage_id.endswith(BY_BATCH))
     return PurseActor.remote(usd - spent)
 
 

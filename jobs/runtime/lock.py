@@ -3,6 +3,7 @@
 import fcntl
 import os
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -20,7 +21,8 @@ def only_one(run_folder: Folder) -> Iterator[None]:
     """Hold the run folder. Raises StageError naming the other holder.
 
     On a disk the kernel's file lock is used: it ends with the process, however that ends. In an
-    object store a lease file is written; it counts for 15 minutes after it was taken.
+    object store a lease file is written; it counts for 15 minutes and is
+    renewed in time.
     """
     if run_folder.is_local:
         with _file_lock(run_folder):
@@ -60,9 +62,19 @@ def _lease(run_folder: Folder) -> Iterator[None]:
     run_folder.write_json(LEASE, mine)
     if run_folder.read_json(LEASE)["id"] != mine["id"]:
         raise _taken(run_folder, "another process")
+    ended = threading.Event()
+
+    def renew() -> None:
+        while not ended.wait(LEASE_SECONDS / 3):
+            run_folder.write_json(LEASE, {**mine, "taken": time.time()})
+
+    renewing = threading.Thread(target=renew, daemon=True)
+    renewing.start()
     try:
         yield
     finally:
+        ended.set()
+        renewing.join()
         run_folder.write_json(LEASE, {**mine, "taken": 0.0})
 
 

@@ -1,12 +1,12 @@
-"""The provider: POST /v1/chat/completions, and GET /test/ledger for tests alone."""
+"""The provider: POST /v1/chat/completions, its batch API, and GET /test/ledger for tests alone."""
 
 import asyncio
 import hashlib
 import json
-from typing import Any
 
 from aiohttp import web
 
+from tests.wire.batches import Batches, tokens
 from tests.wire.completion import completion
 from tests.wire.faults import FAULTS, Asked, Marker, marker_in, status
 from tests.wire.ledger import Entry, Ledger
@@ -68,22 +68,13 @@ class Provider:
         return web.json_response(self.ledger.as_json())
 
 
-def tokens(sound: dict[str, Any]) -> dict[str, int]:
-    """What a completion's usage counts, by name."""
-    usage = sound["usage"]
-    return {
-        "prompt": usage["prompt_tokens"],
-        "completion": usage["completion_tokens"],
-        "cached": usage["prompt_tokens_details"]["cached_tokens"],
-    }
-
-
 async def serve(manners: Manners, port: int) -> None:
     """Serve on loopback until cancelled; prints the port first (0 takes a free one)."""
     provider = Provider(manners)
     app = web.Application(client_max_size=LARGEST_REQUEST)
     app.router.add_post("/v1/chat/completions", provider.complete)
     app.router.add_get("/test/ledger", provider.tell)
+    Batches(provider.ledger).add_routes(app)
     # Handlers end with their client: so the ledger sees who went away before the reply.
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
     await runner.setup()
