@@ -68,8 +68,8 @@ class Ask:
         self.shaped = Shaped(question.shape) if question.shape else None
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
-        self.client: Client = self._await(self._open(endpoint, in_flight))
         self.count = Counter(endpoint.stage_id)
+        self.client: Client = self._await(self._open(endpoint, in_flight))
 
     def __del__(self) -> None:
         if hasattr(self, "client") and self.loop.is_running():
@@ -84,7 +84,15 @@ class Ask:
     async def _open(self, endpoint: Endpoint, in_flight: int) -> Client:
         api = endpoint.api
         draw = actor_draw(endpoint.purse) if endpoint.purse is not None else None
-        return Client(endpoint, Bounds(cluster_exchange(api.account, api.limits), draw, in_flight))
+        exchange = cluster_exchange(api.account, api.limits)
+        return Client(endpoint, Bounds(exchange, draw, in_flight, self._show))
+
+    def _show(self, state: Mapping[str, float]) -> None:
+        """The account in the progress line: calls under way of those it bears, and what ails it."""
+        ails = ("paused_s", "circuit_open", "refused", "broken")
+        shown = {name: value for name, value in state.items() if value or name not in ails}
+        shown.pop("answered", None)
+        self.count({name.replace("_", " "): value for name, value in shown.items()})
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         replies = self._await(self._all(batch.to_pylist()))
@@ -96,19 +104,11 @@ class Ask:
 
     async def _all(self, rows: list[dict[str, Any]]) -> list[Replied]:
         replies = await asyncio.gather(*(self._one(row) for row in rows))
-        usd = self._usd(replies)
-        gauges = {"in flight": float(self.client.permits.under_way)}
+        usd, self.client.usd = self.client.usd, 0.0
         out = sum(reply.paid_tokens_out for reply in replies)
         failed = sum(1 for reply in replies if reply.error)
-        self.count(gauges, rows=len(rows), tokens=out, failed=failed, usd=usd)
+        self.count(rows=len(rows), tokens=out, failed=failed, usd=usd)
         return replies
-
-    def _usd(self, replies: list[Replied]) -> float:
-        price = self.client.endpoint.price
-        if price is None:
-            return 0.0
-        into = sum(reply.paid_tokens_in for reply in replies)
-        return price.usd(Usage(into, 0, sum(reply.paid_tokens_out for reply in replies)))
 
     async def _one(self, row: dict[str, Any]) -> Replied:
         ask, row_id = self.question, self.question.row_id(row)

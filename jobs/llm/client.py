@@ -13,7 +13,7 @@ from jobs.llm.api import Api, api_key
 from jobs.llm.budget import Draw, Wallet
 from jobs.llm.faults import Fault, read_completion
 from jobs.llm.journal import Journal, call_key
-from jobs.llm.limiter import Exchange, Permits
+from jobs.llm.limiter import Exchange, Permits, Show
 from jobs.llm.prices import Price
 from jobs.llm.replies import Reply
 from jobs.llm.wire import Wire
@@ -45,6 +45,7 @@ class Bounds:
     exchange: Exchange  # with the account's limiter
     draw: Draw | None  # from the run's purse; None: no budget
     in_flight: int  # calls at once
+    show: Show | None = None  # is told the account's state now and then
 
 
 class Client:
@@ -55,8 +56,9 @@ class Client:
         self.journal = Journal(endpoint.journal, endpoint.stage_id)
         # Rows that wait to try again, or to be durable, leave their place on the wire to others.
         self.window = asyncio.Semaphore(2 * bounds.in_flight)
-        self.permits = Permits(bounds.exchange, bounds.in_flight)
+        self.permits = Permits(bounds.exchange, bounds.in_flight, bounds.show)
         self.wallet = Wallet(bounds.draw) if bounds.draw else None
+        self.usd = 0.0  # paid since somebody set it to zero
         self.asked: dict[str, asyncio.Future[tuple[Reply, bool]]] = {}
         self.wire = Wire(endpoint.url, api_key(endpoint.api), endpoint.api.timeout_s)
 
@@ -97,6 +99,7 @@ class Client:
             try:
                 reply = await self._attempts(key, parameters)
                 usd = self.endpoint.price.usd(reply.usage) if self.endpoint.price else 0.0
+                self.usd += usd
                 await self.journal.add(reply)
             finally:
                 if self.wallet:

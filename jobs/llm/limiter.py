@@ -8,7 +8,7 @@ import asyncio
 import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -23,7 +23,10 @@ NO_SERVICE = "no_service"  # the error of rows that were not asked, or not any m
 NAMESPACE = "housestyle"  # the jobs of a cluster have namespaces of their own; accounts have not
 IDLE_S = 600.0  # then the actor ends
 
+SHOWN_EVERY_S = 1.0
+
 Exchange = Callable[[Report], Awaitable[Grant]]
+Show = Callable[[Mapping[str, float]], None]  # told the account's state
 
 
 @ray.remote(num_cpus=0)
@@ -36,7 +39,7 @@ class Limiter:
         self.ending: asyncio.Task[None] | None = None
         self.gauges = {
             name: metrics.Gauge(f"housestyle_api_{name}", tag_keys=("account",))
-            for name in self.account.state
+            for name in self.account.state(self.used_at)
         }
         for gauge in self.gauges.values():
             gauge.set_default_tags({"account": account})
@@ -48,7 +51,7 @@ class Limiter:
             self.ending = asyncio.create_task(self._end_when_idle())
         self.account.set_limits(limits, self.used_at)
         grant = self.account.exchange(report, self.used_at)
-        for name, value in self.account.state.items():
+        for name, value in grant.state.items():
             self.gauges[name].set(value)
         return grant
 
@@ -98,8 +101,9 @@ def lone_exchange(limits: Limits) -> Exchange:
 class Permits:
     """A caller's slots: `async with permits:` around each attempt; outcomes are told afterwards."""
 
-    def __init__(self, exchange: Exchange, at_once: int) -> None:
+    def __init__(self, exchange: Exchange, at_once: int, show: Show | None = None) -> None:
         self.exchange, self.at_once = exchange, at_once
+        self.show, self.shown_at = show, 0.0
         self.holder = uuid.uuid4().hex
         self.grant = Grant(0, 0)
         self.under_way = 0
@@ -183,6 +187,9 @@ class Permits:
         report = replace(self.done, under_way=self.under_way, wanted=wanted)
         self.done = Report(self.holder)
         grant = await self.exchange(report)
+        if self.show and grant.state and time.monotonic() - self.shown_at > SHOWN_EVERY_S:
+            self.shown_at = time.monotonic()
+            self.show(grant.state)
         # What started while the report was on its way is of the new grant.
         self.grant = replace(grant, starts=grant.starts - self.done.started)
         if grant.stop:

@@ -6,7 +6,8 @@ be under way) and starts (calls that may begin until its next report); no call w
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from pydantic import Field
 
@@ -55,6 +56,7 @@ class Grant:
     slots: int
     starts: int  # of calls
     stop: str = ""  # why the account is given up
+    state: Mapping[str, float] = field(default_factory=dict)  # of the account
 
 
 @dataclass
@@ -130,6 +132,10 @@ class Account:
 
     def exchange(self, report: Report, now: float) -> Grant:
         """Take a report, give a grant."""
+        grant = self._exchange(report, now)
+        return replace(grant, state=self.state(now))
+
+    def _exchange(self, report: Report, now: float) -> Grant:
         for name in [key for key, lease in self.leases.items() if now - lease.seen > LEASE_S]:
             del self.leases[name]
         if not self.leases:  # whoever comes now has not seen what failed before
@@ -228,12 +234,12 @@ class Account:
             self.requests.level -= starts
         return starts
 
-    @property
-    def state(self) -> dict[str, float]:
+    def state(self, now: float) -> dict[str, float]:
         """Figures for progress lines and metrics."""
         return {
-            "window": float(int(self.window)),
             "in_flight": float(sum(lease.under_way for lease in self.leases.values())),
+            "window": float(int(self.window)),
+            "paused_s": max(0.0, self.pause_until - now),
             "circuit_open": float(self.open_s > 0),
             **{name: float(count) for name, count in self.totals.items()},
         }

@@ -295,7 +295,7 @@ async def test_rows_get_a_reply_or_a_named_error(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Both want Ray.
-    monkeypatch.setattr(asking, "Counter", lambda stage_id: lambda gauges, **sums: None)
+    monkeypatch.setattr(asking, "Counter", lambda stage_id: lambda *gauges, **sums: None)
     monkeypatch.setattr(asking, "cluster_exchange", lambda account, limits: lone_exchange(limits))
     plays = {"good": says(completion()), "long": says(completion("一半", "length"))}
 
