@@ -11,6 +11,7 @@ held-out text. done.json and the table's card, README.md, tell what each step to
 from typing import Any
 
 from pydantic import Field
+from ray.data.expressions import col
 
 from jobs.cleaning.figures import ORDER, Diversity, Figures, figures_of
 from jobs.cleaning.passes import mend_all
@@ -44,8 +45,8 @@ def main(run: Stage) -> Counts:
     drafts = read_dataset(Draft, run.input("generate"))
     mended = mend_all(run, drafts, run.settings(Clean).rounds)
     finished = without_repeats(mended.rows, golden).materialize()
-    copies = write_dataset(finished.filter(expr="reason == ''"), Copy, run.folder)
-    dropped = write_dataset(finished.filter(expr="reason != ''"), Dropped, run.folder)
+    copies = write_dataset(finished.filter(expr=col("reason") == ""), Copy, run.folder)
+    dropped = write_dataset(finished.filter(expr=col("reason") != ""), Dropped, run.folder)
     failed = write_dataset(mended.failed, Failed, run.folder) if mended.failed is not None else 0
     found = figures_of(finished, run.guide, run.section("diversity", Diversity))
     steps = funnel(losses(run, drafts.count(), found, failed))

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 from ray.data import Dataset
+from ray.data.expressions import col
 
 from jobs.domain.brand import Guide
 from jobs.domain.errors import InputError
@@ -77,9 +78,9 @@ def main(run: Stage) -> Counts:
                 parts.append(ask_all(mine, endpoint, question, shape=run.profile.api))
                 bills.append(bill(endpoint))
     replied = parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]
-    drafts = replied.filter(expr="error == ''").map(drafted)
+    drafts = replied.filter(expr=col("error") == "").map(drafted)
     out = write_dataset(drafts, Draft, run.folder)
-    failed = write_dataset(replied.filter(expr="error != ''"), Failed, run.folder)
+    failed = write_dataset(replied.filter(expr=col("error") != ""), Failed, run.folder)
     return Counts(wanted.count(), out, failed=failed, usd=total_usd(bills), notes={"paid": bills})
 
 

@@ -9,6 +9,7 @@ wrote it. A reply that is not a verdict is filed as failed, it is never a score.
 from typing import Any
 
 from ray.data import Dataset
+from ray.data.expressions import col
 
 from jobs.domain.prompts import Message, content_type, load_prompt, render_judgement
 from jobs.domain.rows import Answer, Brief, Failed, Verdict
@@ -37,8 +38,8 @@ def main(run: Stage) -> Counts:
         question = Question(build, answer_id, run.name, shape=verdict_shape(guide.language))
         replied = ask_all(answers, endpoint, question, shape=run.profile.api)
     read = read_verdicts(replied)
-    out = write_dataset(read.filter(expr="error == ''"), Verdict, run.folder)
-    failed = write_dataset(read.filter(expr="error != ''"), Failed, run.folder)
+    out = write_dataset(read.filter(expr=col("error") == ""), Verdict, run.folder)
+    failed = write_dataset(read.filter(expr=col("error") != ""), Failed, run.folder)
     bills = [bill(endpoint)]
     return Counts(total, out, failed=failed, usd=bills[0]["usd"], notes={"paid": bills})
 

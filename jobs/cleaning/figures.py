@@ -15,6 +15,7 @@ import pyarrow as pa
 from pydantic import Field
 from ray.data import Dataset
 from ray.data.aggregate import Count, Sum
+from ray.data.expressions import col
 
 from jobs.domain.brand import Guide
 from jobs.domain.coverage import encouraged_used, facts_named
@@ -122,7 +123,9 @@ def means(copies: Iterable[Group]) -> dict[str, dict[str, float]]:
 
 def diversity(rows: Dataset, language: str, settings: Diversity) -> dict[str, dict[str, float]]:
     """content type -> distinct-n and self-BLEU of a sample of its copies, and the sample's size."""
-    copies = rows.filter(expr="reason == ''").select_columns(["content_type", "draft_id", "text"])
+    copies = rows.filter(expr=col("reason") == "").select_columns(
+        ["content_type", "draft_id", "text"]
+    )
     measure = functools.partial(diversity_of, language=language, settings=settings)
     groups = copies.groupby("content_type", num_partitions=PARTITIONS)
     figures = groups.map_groups(measure, batch_format="pyarrow").take_all()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ray.data import Dataset
+from ray.data.expressions import col
 
 from jobs.domain.brand import Guide
 from jobs.domain.filters import Checked, reasons
@@ -37,13 +38,13 @@ def mend_all(run: Stage, drafts: Dataset, rounds: int) -> Mended:
     ended, failed = [], []
     with reach(run, "teacher") as endpoint:
         for number in range(rounds):
-            mendable = rows.filter(expr="mend != ''").materialize()
+            mendable = rows.filter(expr=col("mend") != "").materialize()
             if not mendable.count():
                 break
-            ended.append(rows.filter(expr="mend == ''"))
+            ended.append(rows.filter(expr=col("mend") == ""))
             replied = mended(run, endpoint, mendable, number)
-            failed.append(replied.filter(expr="error != ''"))
-            after = replied.filter(expr="error == ''").map(
+            failed.append(replied.filter(expr=col("error") != ""))
+            after = replied.filter(expr=col("error") == "").map(
                 functools.partial(replaced, guide=run.guide)
             )
             rows = after.drop_columns(REPLY_COLUMNS).materialize()

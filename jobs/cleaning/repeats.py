@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 import ray
 from ray.data import Dataset
+from ray.data.expressions import col
 
 from jobs.domain.duplicates import Sighting, find_repeats, letters, signatures
 
@@ -19,7 +20,7 @@ def without_repeats(rows: Dataset, golden: Mapping[str, str]) -> Dataset:
     No row may repeat a text of `golden` (brief_id -> text) or of a validation row. `rows` must be
     in memory: they are read twice.
     """
-    sound = rows.filter(expr="reason == ''")
+    sound = rows.filter(expr=col("reason") == "")
     signed = sound.map_batches(sighted, batch_format="pyarrow", zero_copy_batch=True).materialize()
     # to_arrow_refs leaves the blocks where the workers made them.
     found = repeated.remote(golden, *signed.to_arrow_refs())

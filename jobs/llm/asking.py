@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 from ray.data import ActorPoolStrategy, Dataset
+from ray.data.expressions import col
 
 from jobs.domain.errors import StageError
 from jobs.domain.prompts import Message
@@ -169,17 +170,7 @@ def ask_all(
         )
         .materialize()
     )
-    for error, why in (
-        (BUDGET_SPENT, f"the run's budget of ${endpoint.budget_usd:g} is spent"),
-        (NO_SERVICE, f"{endpoint.api.base_url} has answered nothing for ten minutes"),
-    ):
-        unasked = replied.filter(expr=f"error == '{error}'").count()
-        if unasked:
-            raise StageError(
-                f"{endpoint.stage_id}: {why}. {total - unasked} of {total} rows were asked, "
-                f"{unasked} were not; all that was paid for is in the journal. {GO_ON[error]} and "
-                f"give the same command again."
-            )
+    refuse_unasked(replied, endpoint)
     return replied
 
 
@@ -195,6 +186,22 @@ def calls_of(dataset: Dataset, endpoint: Endpoint, question: Question) -> Iterat
 
     for row in dataset.map(called).iter_rows():
         yield Call(row["key"], json.loads(row["body"]))
+
+
+def refuse_unasked(replied: Dataset, endpoint: Endpoint) -> None:
+    """Raise StageError where the run's budget came to an end, or the service was given up."""
+    total = replied.count()
+    for error, why in (
+        (BUDGET_SPENT, f"the run's budget of ${endpoint.budget_usd:g} is spent"),
+        (NO_SERVICE, f"{endpoint.api.base_url} has answered nothing for ten minutes"),
+    ):
+        unasked = replied.filter(expr=col("error") == error).count()
+        if unasked:
+            raise StageError(
+                f"{endpoint.stage_id}: {why}. {total - unasked} of {total} rows were asked, "
+                f"{unasked} were not; all that was paid for is in the journal. {GO_ON[error]} and "
+                f"give the same command again."
+            )
 
 
 GO_ON = {

@@ -142,7 +142,7 @@ def _explain(path: Path, error: ValidationError, model: type[BaseModel]) -> str:
         elif problem["type"] == "missing":
             lines.append(f"{place} lacks '{key}'. Add it.")
         else:
-            found = repr(problem["input"])[:80]
+            found = re.sub(r"//[^/@\s]+@", "//...@", repr(problem["input"]))[:80]  # no password
             lines.append(f"{place} {key} = {found}: {problem['msg'].lower()}. Correct the value.")
     return "\n".join(lines)
 

@@ -9,9 +9,10 @@ import ray.data
 
 from jobs.domain.errors import StageError
 from jobs.llm.api import Api
-from jobs.llm.asking import Question, ask_all, bill
+from jobs.llm.asking import Question, ask_all, bill, refuse_unasked
 from jobs.llm.budget import PurseActor
 from jobs.llm.client import Endpoint
+from jobs.llm.limiter import NO_SERVICE
 from jobs.llm.prices import Price
 from jobs.runtime.profile import ApiShape
 from jobs.runtime.storage import Folder
@@ -59,3 +60,12 @@ def test_a_budget_halts_and_goes_on_where_it_is_raised(cluster: None, tmp_path: 
         assert {row["error"] for row in rows} == {""}
         assert sum(row["paid_tokens_out"] > 0 for row in rows) == ROWS - paid
         assert running.ledger()["answered"] == ROWS
+
+
+def test_a_service_that_was_given_up_stops_the_stage(cluster: None, tmp_path: Path) -> None:
+    api = Api(base_url="http://127.0.0.1:9/v1", model="m")
+    target = Endpoint(api, "", "", Folder(str(tmp_path)), "run/generate")
+    ended = [{"error": ""}, {"error": "http_500"}, {"error": NO_SERVICE}, {"error": NO_SERVICE}]
+    with pytest.raises(StageError, match=r"has answered nothing .* 2 of 4 rows were asked, 2 were"):
+        refuse_unasked(ray.data.from_items(ended), target)
+    refuse_unasked(ray.data.from_items(ended[:2]), target)

@@ -215,8 +215,10 @@ def test_a_source_that_cannot_be_used(
 
 
 def test_an_address_holds_no_password(house: House) -> None:
-    with pytest.raises(SettingsError, match="an address with a user or password"):
+    with pytest.raises(SettingsError, match="an address with a user or password") as caught:
         house.stage({"at": "https://me:secret@example.org/"})
+    assert "//...@example.org" in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_an_unknown_content_type_is_refused_before_the_start(house: House) -> None:
