@@ -6,15 +6,19 @@ Copies come from the config's clean stage and, with the user's own chats, from i
 either is enough, and where there are both they are mixed.
 """
 
+import itertools
 import json
 import math
+import random
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from jobs.domain.brand import Guide
 from jobs.domain.errors import StageError
 from jobs.domain.prompts import render_brief
+from jobs.domain.renaming import Renamer
 from jobs.domain.rows import Brief, Copy, Example
 from jobs.engines.models import BaseModelSettings, check_base, model_path
 from jobs.runtime.command import start
@@ -31,7 +35,8 @@ ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 def main(run: Stage) -> Counts:
     """Chats from the copies; train; keep the adapter and the figures of its training."""
     settings = run.settings(Sft)
-    train, dev = chats(run, "train"), chats(run, "dev")[: settings.dev_rows]
+    train = chats(run, "train", renamed=settings.renamed)
+    dev = chats(run, "dev")[: settings.dev_rows]
     if not train:
         raise StageError(
             f"{run.name}: there is nothing to train on. It wants train copies of a clean stage, or "
@@ -56,15 +61,33 @@ def main(run: Stage) -> Counts:
     return Counts(len(train), len(train), notes=notes)
 
 
-def chats(run: Stage, split: str) -> list[dict[str, Any]]:
-    """All that is learned from, of one split: copies first, then the user's own chats."""
+def chats(run: Stage, split: str, *, renamed: int = 0) -> list[dict[str, Any]]:
+    """All that is learned from, of one split: copies first, then the user's own chats.
+
+    `renamed` is how often each copy comes again with other names.
+    """
     stages = [job for job in ("clean", "collect") if run.has_input(job)]
     copies = [row for job in stages for row in read_table(Copy, run.input(job)).to_pylist()]
+    copies = [row for row in copies if row["split"] == split]
     own = read_table(Example, run.input("collect")).to_pylist() if "collect" in stages else []
     return [
-        *(chat(row, run.guide) for row in copies if row["split"] == split),
+        *(chat(row, run.guide) for row in copies),
+        *(chat(row, run.guide) for row in with_other_names(copies, run, renamed)),
         *(own_chat(row) for row in own if row["split"] == split),
     ]
+
+
+def with_other_names(
+    copies: list[dict[str, Any]], run: Stage, times: int
+) -> Iterator[dict[str, Any]]:
+    """Every copy so many times, each time with other names in brief and text."""
+    facts, texts = ([row[column] for row in copies] for column in ("facts", "text"))
+    renamer = Renamer(facts, texts, run.guide.language)
+    seed = run.settings(Sft).seed
+    for row, number in itertools.product(copies, range(times)):
+        rng = random.Random(f"{seed}/{row['draft_id']}/{number}")
+        new_facts, text = renamer.renamed(row["facts"], row["text"], rng)
+        yield {**row, "facts": new_facts, "text": text}
 
 
 def chat(row: dict[str, Any], guide: Guide) -> dict[str, Any]:

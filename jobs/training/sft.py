@@ -49,6 +49,9 @@ class Sft(Section):
     max_length: int = Field(default=1024, ge=16, description="tokens of prompt and copy together")
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     save_every_steps: int = Field(default=200, ge=1)
+    renamed: int = Field(
+        default=0, ge=0, description="more versions of each copy, with invented names, per epoch"
+    )
     dev_rows: int = Field(default=64, ge=0, description="rows of dev whose loss is measured")
     seed: int = 0
     trl: dict[str, Any] = Field(default_factory=dict, description="fields of trl.SFTConfig")

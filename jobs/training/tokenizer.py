@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobs.domain.text import common_characters
+
 if TYPE_CHECKING:
     from transformers import Qwen2Tokenizer
 
@@ -85,13 +87,3 @@ def weighted(texts: Iterable[str]) -> Iterator[str]:
         yield from [character] * CHARACTER_WEIGHT
     for text in texts:
         yield FIELD.sub("", text)
-
-
-def common_characters() -> list[str]:
-    """The 3,755 characters of GB2312's first level (rows 16 to 55), the commonest of Chinese.
-
-    >>> len(common_characters())
-    3755
-    """
-    rows = (bytes([row, cell]) for row in range(0xB0, 0xD8) for cell in range(0xA1, 0xFF))
-    return [code.decode("gb2312") for code in rows if code < bytes([0xD7, 0xFA])]

@@ -10,6 +10,7 @@ from random import Random
 from zlib import crc32
 
 from jobs.domain.brand import Ingredient, Product
+from jobs.domain.text import common_characters
 from jobs.training.corpus.lexicon import Kind, Topic, name_words, skin_care
 
 HELD_OUT_NAMES = 16  # one name in 16 is never trained on
@@ -38,10 +39,8 @@ def is_held_out(name: str) -> bool:
 
 @cache
 def level_one() -> str:
-    """The 3,755 usual characters, level 1 of GB 2312 (rows 16 to 55), without the unlucky ones."""
-    cells = [bytes((high, low)) for high in range(0xB0, 0xD8) for low in range(0xA1, 0xFF)]
-    characters = b"".join(cell for cell in cells if cell <= b"\xd7\xf9").decode("gb2312")
-    return _without_avoided(characters)
+    """The usual characters without the unlucky ones."""
+    return _without_avoided("".join(common_characters()))
 
 
 @cache

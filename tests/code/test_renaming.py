@@ -1,0 +1,79 @@
+"""Copies with other names: brief and text change alike, and nothing but the names does."""
+
+import json
+from random import Random
+from typing import Any
+
+import pytest
+
+from jobs.domain.brand import BRANDS, facts_json, load_guide
+from jobs.domain.catalog import read_products
+from jobs.domain.renaming import Renamer
+
+ENGLISH: dict[str, Any] = {
+    "name": "Calm Barrier Cream",
+    "ingredients": [{"name": "Ectoin", "role": "holds water"}, {"name": "Squalane", "role": "r"}],
+    "price": "29 EUR",
+}
+KOREAN: dict[str, Any] = {
+    "name": "진정 장벽 크림",
+    "ingredients": [{"name": "엑토인", "role": "보습"}],
+}
+
+
+def without_names(facts: dict[str, Any]) -> dict[str, Any]:
+    ingredients = [{**entry, "name": ""} for entry in facts["ingredients"]]
+    return {**facts, "name": "", "ingredients": ingredients}
+
+
+def test_every_name_of_the_catalogue_changes_in_brief_and_text_alike() -> None:
+    guide = load_guide("yuansu")
+    products = read_products(BRANDS / "yuansu" / "products.jsonl", "zh")
+    facts = [facts_json(product, guide.name) for product in products]
+    texts = [
+        f"{p.name}，含{'、'.join(i.name for i in p.ingredients)}。每晚用{p.name}。"
+        for p in products
+    ]
+    renamer, seen = Renamer(facts, texts, "zh"), set[str]()
+    for number, (old_facts, text) in enumerate(zip(facts, texts, strict=True)):
+        new_facts, new_text = renamer.renamed(old_facts, text, Random(number))
+        old, new = json.loads(old_facts), json.loads(new_facts)
+        assert without_names(old) == without_names(new)
+        listed = "、".join(entry["name"] for entry in new["ingredients"])
+        assert new_text == f"{new['name']}，含{listed}。每晚用{new['name']}。"
+        assert new["name"][-2:] == old["name"][-2:]
+        assert (new_facts, new_text) == renamer.renamed(old_facts, text, Random(number))
+        seen.add(new["name"])
+    assert len(seen & set(renamer.names)) < len(products) / 50
+    assert len(seen) > 0.98 * len(products)
+
+
+@pytest.mark.parametrize(
+    ("language", "facts", "text"),
+    [
+        ("en", ENGLISH, "Meet {0}. {1} holds water; {2} follows. 29 EUR."),
+        ("ko", KOREAN, "{0}에는 {1}이 들어 있습니다."),
+    ],
+)
+def test_languages_with_words(language: str, facts: dict[str, Any], text: str) -> None:
+    def filled(content: dict[str, Any]) -> str:
+        return text.format(content["name"], *(entry["name"] for entry in content["ingredients"]))
+
+    source = json.dumps(facts, ensure_ascii=False)
+    renamer = Renamer(
+        [source], [filled(facts), "Every evening two drops and some patience"], language
+    )
+    new_facts, new_text = renamer.renamed(source, filled(facts), Random(1))
+    new = json.loads(new_facts)
+    assert new_text == filled(new)
+    assert new["name"] != facts["name"]
+    assert new["name"].split()[-1] == facts["name"].split()[-1]
+    assert without_names(new) == without_names(facts)
+
+
+def test_a_name_of_one_character_stays() -> None:
+    source = '{"name": "水", "ingredients": [{"name": "盐"}]}'
+    assert Renamer([source], ["水里有盐"], "zh").renamed(source, "水里有盐", Random(0)) == (
+        source,
+        "水里有盐",
+    )
