@@ -2,15 +2,17 @@
 
 import json
 import re
+from functools import lru_cache
 from typing import Any
 
-from jobs.domain.lexicon import clauses, compact, folded, pattern, sentences, synonyms
+from jobs.domain.lexicon import REMEMBERED, clauses, compact, folded, pattern, sentences, synonyms
 
 LATIN_TAIL = re.compile(r"[-\s]*[a-z0-9]+$")
 GREEK_HEAD = re.compile(r"^[αβγ]-?")
 CARRIERS = re.compile(r"(提取物|提取液|籽油|果油|籽|油)$")
 
 
+@lru_cache(maxsize=REMEMBERED)
 def ingredient_names(name: str, language: str) -> tuple[str, ...]:
     """An ingredient's name, its short forms and its synonyms, folded, longest first.
 
