@@ -27,6 +27,16 @@ def deepspeed_config(shape: TrainShape, bf16: bool) -> dict[str, Any]:
     }
 
 
+def leave_out_kernels() -> None:
+    """Keep DeepSpeed from compiling an all-reduce for inference, which training never calls.
+
+    On a CPU it is built by g++ when the first process group opens: a minute of both cores.
+    """
+    import deepspeed
+
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+
+
 def accumulation(global_batch: int, shape: TrainShape) -> tuple[int, int]:
     """Rows a device takes at once, and steps accumulated, so that the global batch is exact.
 

@@ -91,8 +91,11 @@ def sft_loop(config: Mapping[str, Any]) -> None:
     from datasets import Dataset
 
     from jobs.engines.models import local_model
+    from jobs.training.deepspeed import leave_out_kernels
 
     task, shape = config["task"], config["shape"]
+    if not shape.gpus_per_worker:
+        leave_out_kernels()
     torch.set_flush_denormal(True)
     torch.set_num_threads(shape.threads_per_worker)
     folder = tempfile.mkdtemp(prefix="sft-")

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from pydantic import Field
 
 from jobs.domain.brand import ROOT
 from jobs.domain.errors import InputError, SettingsError, StageError
-from jobs.runtime import command
+from jobs.runtime import command, lock
 from jobs.runtime.briefs import read_briefs
 from jobs.runtime.command import load, run_all, stages_of
 from jobs.runtime.config import Section
@@ -244,6 +245,19 @@ def test_a_lease_in_an_object_store(tmp_path: Path) -> None:
     far = Folder(f"file://{tmp_path}/r")
     with only_one(far), pytest.raises(StageError, match="in use by process"), only_one(far):
         pass
+    with only_one(far):
+        pass
+
+
+def test_a_lease_is_renewed_while_it_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "LEASE_SECONDS", 0.6)
+    far = Folder(f"file://{tmp_path}/r")
+    with only_one(far):
+        time.sleep(1.5)
+        with pytest.raises(StageError, match="in use by process"), only_one(far):
+            pass
     with only_one(far):
         pass
 
