@@ -2,18 +2,19 @@
 
 A catalogue has a few hundred names and each is in many copies; a model that is trained on them
 writes what it remembers where a new product's name should stand. Here product and ingredients get
-names that no catalogue has, in brief and copy alike, and all else stays as it was.
+names that no catalogue has, in brief and copy alike, and all else stays as it was. What a product's
+name has of its ingredients' names it keeps: to tell the two apart is half of copying them.
 """
 
 import json
 import re
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 from random import Random
 from typing import Any
 
 from jobs.domain.text import common_characters
 
-SHORTEST, LONGEST = 2, 6  # units of a new name before its end
 IDEOGRAPHS = re.compile(r"[\u4e00-\u9fff]")
 WORDS = re.compile(r"[^\W\d_]+")
 
@@ -44,13 +45,12 @@ class Renamer:
         (True, '9元')
         """
         content = json.loads(facts)
-        old = [content["name"], *(entry["name"] for entry in content.get("ingredients", ()))]
-        ends = [rng.choice((2, 2, 3, 4)), *(1 for _ in old[1:])]
-        new = {
-            name: self._name(name, end, rng)
-            for name, end in zip(old, ends, strict=True)
-            if len(name) > 1  # a single character is a part of other words
-        }
+        name = content["name"]
+        ingredients = [entry["name"] for entry in content.get("ingredients", ())]
+        roots = {part: self._some(2, 4, rng) for part in shared_parts(name, ingredients)}
+        new = {one: self._ingredient(one, roots, rng) for one in ingredients}
+        new[name] = self._product(name, roots, rng)
+        new = {old: one for old, one in new.items() if len(old) > 1}  # else a part of other words
         if not new:
             return facts, text
         # The longest first: an ingredient's name is often a part of the product's.
@@ -65,20 +65,57 @@ class Renamer:
 
         return json.dumps(swapped(content), ensure_ascii=False), swapped(text)
 
-    def _name(self, name: str, end: int, rng: Random) -> str:
-        own = list(name) if self.language == "zh" else units(name, self.language)
-        end = max(1, min(end, len(own) - 1))
-        count = rng.randint(SHORTEST, LONGEST)
-        way = rng.randrange(3)
+    def _ingredient(self, name: str, roots: dict[str, str], rng: Random) -> str:
+        for part, root in roots.items():
+            if part in name:
+                return name.replace(part, root)
+        return self._joined(self._some(2, 5, rng), self._end(name, 1))
+
+    def _product(self, name: str, roots: dict[str, str], rng: Random) -> str:
+        """The roots in their places, its own end, new words for what is between."""
+        end = self._end(name, rng.choice((2, 2, 3, 4)))
+        core = name.removesuffix(end)
+        found = [part for part in re.split(f"({'|'.join(map(re.escape, roots))})", core) if part]
+        fronts = [roots.get(part) or self._some(1, 3, rng) for part in found if part.strip()]
+        if not roots:
+            fronts = [self._some(2, 6, rng)]
+        return self._joined(*fronts, end)
+
+    def _end(self, name: str, count: int) -> str:
+        """What a name ends with: what sort of thing it names."""
+        own = list(name) if self.language == "zh" else name.split()
+        return self._joined(*own[-max(1, min(count, len(own) - 1)) :])
+
+    def _some(self, fewest: int, most: int, rng: Random) -> str:
+        """New words: characters in Chinese."""
+        count, way = rng.randint(fewest, most), rng.randrange(3)
         if way == 0:
             source = units(rng.choice(self.texts), self.language)
             start = rng.randrange(max(1, len(source) - count))
-            front = source[start : start + count]
-        elif way == 1:
-            front = units(rng.choice(self.names), self.language)[:count]
-        else:
-            front = rng.choices(self.any, k=count)
-        return ("" if self.language == "zh" else " ").join([*front, *own[-end:]])
+            return self._joined(*source[start : start + count])
+        if way == 1:
+            return self._joined(*units(rng.choice(self.names), self.language)[:count])
+        return self._joined(*rng.choices(self.any, k=count))
+
+    def _joined(self, *parts: str) -> str:
+        return ("" if self.language == "zh" else " ").join(parts)
+
+
+def shared_parts(name: str, ingredients: Sequence[str]) -> list[str]:
+    """What a product's name has of its ingredients' names, of each at most one part.
+
+    >>> shared_parts("烟酰胺传明酸焕亮精华", ["烟酰胺", "传明酸", "甘油"])
+    ['烟酰胺', '传明酸']
+    >>> shared_parts("神经酰胺润护身体乳", ["神经酰胺NP"]), shared_parts("晨间精华", ["泛醇"])
+    (['神经酰胺'], [])
+    """
+    found: list[str] = []
+    for ingredient in ingredients:
+        match = SequenceMatcher(None, name, ingredient, autojunk=False).find_longest_match()
+        part = name[match.a : match.a + match.size].strip()
+        if len(part) > 1 and not any(part in other or other in part for other in found):
+            found.append(part)
+    return found
 
 
 def units(text: str, language: str) -> list[str]:

@@ -71,6 +71,19 @@ def test_languages_with_words(language: str, facts: dict[str, Any], text: str) -
     assert without_names(new) == without_names(facts)
 
 
+def test_what_product_and_hero_share_they_go_on_sharing() -> None:
+    source = '{"name": "神经酰胺润护身体乳", "ingredients": [{"name": "神经酰胺NP"}]}'
+    other = '{"name": "烟酰胺净润精华液", "ingredients": []}'
+    renamer = Renamer([other], ["每晚两滴，慢慢来。"], "zh")
+    for seed in range(50):
+        facts, text = renamer.renamed(source, "神经酰胺润护身体乳含神经酰胺NP。", Random(seed))
+        new = json.loads(facts)
+        root = new["ingredients"][0]["name"].removesuffix("NP")
+        assert "神经酰胺" not in facts
+        assert new["name"].startswith(root)
+        assert text == f"{new['name']}含{root}NP。"
+
+
 def test_a_name_of_one_character_stays() -> None:
     source = '{"name": "水", "ingredients": [{"name": "盐"}]}'
     assert Renamer([source], ["水里有盐"], "zh").renamed(source, "水里有盐", Random(0)) == (
