@@ -39,7 +39,7 @@ def main(run: Stage) -> Counts:
     chosen = choose(products, settings)
     known = {name for product, split in chosen if split != "val" for name in ingredients(product)}
     kinds = [content_type(name, run.guide.language) for name in settings.content_types]
-    briefs = [
+    briefs = (
         Brief(
             brief_id=f"{product.product_id}/{kind.name}",
             product_id=product.product_id,
@@ -52,12 +52,13 @@ def main(run: Stage) -> Counts:
         )
         for product, split in chosen
         for kind in kinds
-    ]
+    )
     notes = {
         f"{split}_products": sum(1 for _, found in chosen if found == split)
         for split in ("train", "dev", "val")
     }
-    return Counts(len(briefs), write_rows(briefs, Brief, run.folder), notes=notes)
+    written = write_rows(briefs, Brief, run.folder)
+    return Counts(len(chosen) * len(kinds), written, notes=notes)
 
 
 def products_of(run: Stage) -> list[Product]:

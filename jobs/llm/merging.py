@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -60,7 +61,7 @@ def _merge(folder: Folder) -> None:
     lines: dict[str, bytes] = {}
     for name in segments:
         content = folder.read_bytes(name)
-        for stage, sums in spent_in(content).items():
+        for stage, sums in spent_in(content.splitlines(keepends=True)).items():
             spent[stage] += sums
         lines.update(_lines(name, content))
     generations = list(manifest["generations"])
@@ -96,10 +97,10 @@ def _data_files(folder: Folder, generation: str) -> list[str]:
     return [name for name in _all_files(folder, generation) if name.endswith(SEGMENT)]
 
 
-def spent_in(content: bytes) -> dict[str, Spent]:
-    """What each stage paid for in a segment; every line is a call that was paid."""
+def spent_in(lines: Iterable[bytes]) -> dict[str, Spent]:
+    """What each stage paid for in a segment; every whole line is a call that was paid."""
     found: dict[str, Spent] = defaultdict(Spent)
-    for line in content.splitlines(keepends=True):
+    for line in lines:
         if line.endswith(b"\n"):
             entry: dict[str, Any] = json.loads(line)
             counts = (entry[f"{kind}_tokens"] for kind in ("prompt", "cached", "completion"))
@@ -114,6 +115,6 @@ def spent_by_stage(folder: Folder) -> dict[str, Spent]:
     absorbed = set(manifest["absorbed"])
     for name in folder.names():
         if name.endswith(SEGMENT) and not name.startswith(MERGED) and name not in absorbed:
-            for stage, sums in spent_in(folder.read_bytes(name)).items():
+            for stage, sums in spent_in(folder.read_lines(name)).items():
                 found[stage] += sums
     return dict(found)

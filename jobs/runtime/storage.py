@@ -1,11 +1,13 @@
 """Folders on a disk or in an object store, by pyarrow's file systems."""
 
+import io
 import json
 import os
 import posixpath
 import shutil
 import tempfile
 import uuid
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,8 @@ from typing import Any
 from pyarrow import fs
 
 from jobs.domain.text import fingerprint
+
+READ_AT_ONCE = 2**20  # bytes
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,12 @@ class Folder:
         filesystem, path = self.resolve()
         with filesystem.open_input_stream(posixpath.join(path, name)) as stream:
             return bytes(stream.read())
+
+    def read_lines(self, name: str) -> Iterator[bytes]:
+        """The lines of one file with their ends, one at a time. Raises FileNotFoundError."""
+        filesystem, path = self.resolve()
+        with filesystem.open_input_stream(posixpath.join(path, name)) as stream:
+            yield from io.BufferedReader(stream, READ_AT_ONCE)
 
     def read_part(self, name: str, start: int, length: int) -> bytes:
         """`length` bytes of one file from byte `start` on. Raises FileNotFoundError."""

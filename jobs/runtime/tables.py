@@ -6,6 +6,7 @@ object store.
 """
 
 import io
+import itertools
 import posixpath
 import uuid
 from collections.abc import Callable, Iterable
@@ -30,6 +31,8 @@ ARROW_TYPES: dict[Any, pa.DataType] = {
 }
 MANIFEST = "table.json"
 ROWS_IN_A_BLOCK = 1000  # text rows are small: Ray's own guess would make a task of each handful
+
+ROWS_IN_A_FILE = 5000  # of those that a driver writes: it holds no more of them at once
 
 Row = TypeVar("Row")
 
@@ -79,13 +82,13 @@ def _conformer(row_type: type) -> Callable[[pa.Table], pa.Table]:
 
 
 def write_rows(rows: Iterable[Any], row_type: type, stage: Folder) -> int:
-    """Write rows held in memory as the stage's table of `row_type`. Returns how many."""
-    folder = stage / row_type.__name__
+    """Write rows as the stage's table of `row_type`, some thousand at a time. Returns how many."""
+    folder, source, names = stage / row_type.__name__, iter(rows), []
     folder.delete()
-    table = pa.Table.from_pylist([asdict(row) for row in rows], schema=schema_of(row_type))
-    name = f"{uuid.uuid4().hex}.parquet"
-    folder.write_bytes(name, _parquet(table))
-    return _publish(folder, row_type, [name])
+    while part := [asdict(row) for row in itertools.islice(source, ROWS_IN_A_FILE)]:
+        names.append(f"{uuid.uuid4().hex}.parquet")
+        folder.write_bytes(names[-1], _parquet(pa.Table.from_pylist(part, schema_of(row_type))))
+    return _publish(folder, row_type, names)
 
 
 def _parquet(table: pa.Table) -> bytes:
