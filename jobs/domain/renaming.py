@@ -47,7 +47,9 @@ class Renamer:
         content = json.loads(facts)
         name = content["name"]
         ingredients = [entry["name"] for entry in content.get("ingredients", ())]
-        roots = {part: self._some(2, 4, rng) for part in shared_parts(name, ingredients)}
+        roots = {
+            part: self._some(2, 4, rng) for part in shared_parts(name, ingredients, self.language)
+        }
         new = {one: self._ingredient(one, roots, rng) for one in ingredients}
         new[name] = self._product(name, roots, rng)
         new = {old: one for old, one in new.items() if len(old) > 1}  # else a part of other words
@@ -74,16 +76,15 @@ class Renamer:
     def _product(self, name: str, roots: dict[str, str], rng: Random) -> str:
         """The roots in their places, its own end, new words for what is between."""
         end = self._end(name, rng.choice((2, 2, 3, 4)))
-        core = name.removesuffix(end)
-        found = [part for part in re.split(f"({'|'.join(map(re.escape, roots))})", core) if part]
-        fronts = [roots.get(part) or self._some(1, 3, rng) for part in found if part.strip()]
         if not roots:
-            fronts = [self._some(2, 6, rng)]
+            return self._joined(self._some(2, 6, rng), end)
+        between = re.split(f"({'|'.join(map(re.escape, roots))})", name.removesuffix(end))
+        fronts = [roots.get(part) or self._some(1, 3, rng) for part in between if part.strip()]
         return self._joined(*fronts, end)
 
     def _end(self, name: str, count: int) -> str:
         """What a name ends with: what sort of thing it names."""
-        own = list(name) if self.language == "zh" else name.split()
+        own = pieces(name, self.language)
         return self._joined(*own[-max(1, min(count, len(own) - 1)) :])
 
     def _some(self, fewest: int, most: int, rng: Random) -> str:
@@ -101,21 +102,33 @@ class Renamer:
         return ("" if self.language == "zh" else " ").join(parts)
 
 
-def shared_parts(name: str, ingredients: Sequence[str]) -> list[str]:
+def shared_parts(name: str, ingredients: Sequence[str], language: str) -> list[str]:
     """What a product's name has of its ingredients' names, of each at most one part.
 
-    >>> shared_parts("烟酰胺传明酸焕亮精华", ["烟酰胺", "传明酸", "甘油"])
+    Two characters at least in Chinese, elsewhere whole words.
+
+    >>> shared_parts("烟酰胺传明酸焕亮精华", ["烟酰胺", "传明酸", "甘油"], "zh")
     ['烟酰胺', '传明酸']
-    >>> shared_parts("神经酰胺润护身体乳", ["神经酰胺NP"]), shared_parts("晨间精华", ["泛醇"])
-    (['神经酰胺'], [])
+    >>> shared_parts("神经酰胺润护身体乳", ["神经酰胺NP"], "zh")
+    ['神经酰胺']
+    >>> shared_parts("Calm Squalane Cream", ["Squalane oil", "Calcium"], "en")
+    ['Squalane']
     """
-    found: list[str] = []
+    is_chinese = language == "zh"
+    mine, found = pieces(name, language), list[str]()
     for ingredient in ingredients:
-        match = SequenceMatcher(None, name, ingredient, autojunk=False).find_longest_match()
-        part = name[match.a : match.a + match.size].strip()
-        if len(part) > 1 and not any(part in other or other in part for other in found):
+        matcher = SequenceMatcher(None, mine, pieces(ingredient, language), autojunk=False)
+        match = matcher.find_longest_match()
+        part = ("" if is_chinese else " ").join(mine[match.a : match.a + match.size])
+        is_new = not any(part in other or other in part for other in found)
+        if match.size > is_chinese and is_new:
             found.append(part)
     return found
+
+
+def pieces(name: str, language: str) -> list[str]:
+    """A name as its characters in Chinese, elsewhere as its words."""
+    return list(name) if language == "zh" else name.split()
 
 
 def units(text: str, language: str) -> list[str]:

@@ -8,6 +8,7 @@ killed at any moment takes up its batches again and pays for none of them twice.
 
 import asyncio
 import json
+import re
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from jobs.llm.client import Endpoint
 
 PATH: Final = "/v1/chat/completions"
-OURS = "housestyle_journal"  # the metadata that names a batch's journal
+OURS = "housestyle_journal"  # the metadata that names a batch's journal,
+PAYER = "housestyle_stage"  # and the stage that pays for it
 FOLDER = "batches"  # within the journal: one file for each batch whose replies were taken
 LONGEST_S = 30 * 86400  # providers keep a batch's files for a month
 ENDED = {"completed", "expired", "cancelled", "failed"}
@@ -106,6 +108,10 @@ class Settling:
         """What the journal is called in a batch's metadata."""
         return fingerprint(self.endpoint.journal.address)
 
+    def _run(self) -> str:
+        """The run whose budget this is."""
+        return self.endpoint.stage_id.partition("/")[0]
+
     def _reserve(self, part: "Part") -> float:
         """Take the most that a part can cost out of the purse. Raises StageError."""
         price, purse = self.endpoint.price, self.endpoint.purse
@@ -117,7 +123,7 @@ class Settling:
             raise StageError(
                 f"{self.endpoint.stage_id}: a batch of {part.calls} calls may cost up to "
                 f"${most:.2f} and ${left:.2f} of the budget of ${self.endpoint.budget_usd:g} is "
-                f"left. Raise [budget] usd (or --budget.usd), or make [..batch] rows smaller, and "
+                f"left. Raise [budget] usd (or --budget.usd), or make the batch's rows fewer, and "
                 f"give the same command again: batches that were sent are not sent twice."
             )
         return most
@@ -129,7 +135,7 @@ class Settling:
                 input_file_id=file.id,
                 endpoint=PATH,
                 completion_window="24h",
-                metadata={OURS: self._name()},
+                metadata={OURS: self._name(), PAYER: self.endpoint.stage_id},
             )
         print(f"{self.endpoint.stage_id}: batch {batch.id} of {part.calls} calls sent", flush=True)
         return str(batch.id)
@@ -145,7 +151,8 @@ class Settling:
                 answered[name] = found.request_counts.completed if found.request_counts else 0
                 if found.status in ENDED:
                     usd = self._keep(found)
-                    if self.endpoint.purse is not None:
+                    mine = found.metadata[PAYER].partition("/")[0] == self._run()
+                    if self.endpoint.purse is not None and mine:
                         ray.get(self.endpoint.purse.release.remote(left[name], usd))
                     del left[name]
             self.count({"answered in batches": float(sum(answered.values()))})
@@ -173,14 +180,15 @@ class Settling:
             raise StageError(
                 f"{self.endpoint.stage_id}: the provider refused batch {batch.id}: "
                 f"{', '.join(codes)}. Nothing of it was paid for. Mend it (too many queued tokens: "
-                f"make [..batch] rows smaller) and give the same command again."
+                f"make the batch's rows fewer) and give the same command again."
             )
         keeping = asyncio.run(self._keep_files(batch))
         self.taken.write_json(f"{batch.id}.json", {"status": batch.status, "replies": keeping[0]})
         return keeping[1]
 
     async def _keep_files(self, batch: Any) -> tuple[int, float]:
-        journal = Journal(self.endpoint.journal, by_batch(self.endpoint.stage_id))
+        # A batch that was taken up may be another stage's, or another run's: that one has paid.
+        journal = Journal(self.endpoint.journal, by_batch(batch.metadata[PAYER]))
         kept, usd, group = 0, 0.0, []
         try:
             for entry in self._entries(batch):
@@ -220,7 +228,8 @@ class Settling:
                 self.errors[key] = fault.name
                 return None
         code = (entry.get("error") or {}).get("code")
-        self.errors[key] = f"http_{status}" if status else str(code or "no_answer")
+        named = str(code) if re.fullmatch(r"[a-z_]{1,40}", str(code)) else "no_answer"
+        self.errors[key] = f"http_{status}" if status else named
         return None
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from jobs.domain.errors import StageError
 from jobs.runtime.storage import Folder
@@ -21,8 +21,7 @@ def only_one(run_folder: Folder) -> Iterator[None]:
     """Hold the run folder. Raises StageError naming the other holder.
 
     On a disk the kernel's file lock is used: it ends with the process, however that ends. In an
-    object store a lease file is written; it counts for 15 minutes and is
-    renewed in time.
+    object store a lease file is written; it counts for 15 minutes and is renewed in time.
     """
     if run_folder.is_local:
         with _file_lock(run_folder):
@@ -66,7 +65,8 @@ def _lease(run_folder: Folder) -> Iterator[None]:
 
     def renew() -> None:
         while not ended.wait(LEASE_SECONDS / 3):
-            run_folder.write_json(LEASE, {**mine, "taken": time.time()})
+            with suppress(OSError):  # the next time, then: there are two more before it ends
+                run_folder.write_json(LEASE, {**mine, "taken": time.time()})
 
     renewing = threading.Thread(target=renew, daemon=True)
     renewing.start()

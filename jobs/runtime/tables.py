@@ -31,7 +31,6 @@ ARROW_TYPES: dict[Any, pa.DataType] = {
 }
 MANIFEST = "table.json"
 ROWS_IN_A_BLOCK = 1000  # text rows are small: Ray's own guess would make a task of each handful
-
 ROWS_IN_A_FILE = 5000  # of those that a driver writes: it holds no more of them at once
 
 Row = TypeVar("Row")

@@ -98,10 +98,15 @@ def test_a_job_that_is_killed_takes_its_batches_up_again(
     monkeypatch.undo()
     ask(other, ["another's"])
     assert bill(other)["calls"] == 1
+    ask(replace(target, stage_id="later/generate"), ["a later run's"])  # takes the batches up
+    assert (bill(target)["calls"], bill(replace(target, stage_id="later/generate"))["calls"]) == (
+        ROWS,
+        1,
+    )
     rows = ask(target, texts)
     assert {row["error"] for row in rows.values()} == {""}
-    assert sent(running) - batches == 3 + 1
-    assert running.ledger()["paid"] - paid == ROWS + 1
+    assert sent(running) - batches == 3 + 1 + 1
+    assert running.ledger()["paid"] - paid == ROWS + 1 + 1
 
 
 def test_what_a_batch_does_not_answer_is_a_named_error_and_sent_again(

@@ -263,3 +263,4 @@ def test_training_sees_own_copies_and_chats_without_any_other_stage(house: House
     assert '"name":"컵"' in copy["prompt"][1]["content"]
     assert chat == {"prompt": CHAT["messages"][:1], "completion": CHAT["messages"][1:]}
     assert sft.chats(learner, "dev") == []
+    assert len(sft.chats(learner, "train", renamed=2)) == 1 + 2 + 1  # chats have no names to change

@@ -84,6 +84,17 @@ def test_what_product_and_hero_share_they_go_on_sharing() -> None:
         assert text == f"{new['name']}含{root}NP。"
 
 
+def test_words_are_replaced_whole() -> None:
+    source = json.dumps(ENGLISH)
+    renamer = Renamer([source], ["every evening two drops and some patience"], "en")
+    for seed in range(30):
+        new = json.loads(renamer.renamed(source, "", Random(seed))[0])
+        names = [new["name"], *(entry["name"] for entry in new["ingredients"])]
+        known = {"every", "evening", "two", "drops", "and", "some", "patience"}
+        known |= {"Calm", "Barrier", "Cream", "Ectoin", "Squalane"}
+        assert {word for name in names for word in name.split()} <= known
+
+
 def test_a_name_of_one_character_stays() -> None:
     source = '{"name": "水", "ingredients": [{"name": "盐"}]}'
     assert Renamer([source], ["水里有盐"], "zh").renamed(source, "水里有盐", Random(0)) == (

@@ -12,7 +12,7 @@ import pytest
 from jobs.domain import rows as row_types
 from jobs.domain.errors import InputError
 from jobs.domain.rows import Answer, Brief, Copy, Failed, Verdict
-from jobs.runtime import storage
+from jobs.runtime import storage, tables
 from jobs.runtime.storage import Folder
 from jobs.runtime.tables import (
     brief_columns,
@@ -218,3 +218,13 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     nowhere.delete()
     with pytest.raises(FileNotFoundError):
         nowhere.read_json("a.json")
+
+
+def test_rows_are_written_in_files_of_a_bounded_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "ROWS_IN_A_FILE", 3)
+    stage = Folder(str(tmp_path))
+    assert write_rows((failed(number) for number in range(8)), Failed, stage) == 8
+    assert len(list((tmp_path / "Failed").glob("*.parquet"))) == 3
+    assert sorted(read_rows(Failed, stage), key=str) == sorted(map(failed, range(8)), key=str)
