@@ -5,6 +5,8 @@ config has a propose stage before this one, those that a teacher proposed. They 
 train, dev and val as the list says, else by a hash, so that adding products never moves one.
 """
 
+from pathlib import Path
+
 from pydantic import Field
 
 from jobs.domain.brand import BRANDS, Product, brand_folder, facts_json
@@ -64,12 +66,16 @@ def main(run: Stage) -> Counts:
 def products_of(run: Stage) -> list[Product]:
     """The proposed products where there is a propose stage, else those of the brand's list."""
     if not run.has_input("propose"):
-        path = brand_folder(run.config.brand) / run.settings(BriefSettings).products
-        return read_products(path, run.guide.language)
+        return read_products(product_list(run), run.guide.language)
     return [
         Product(row.proposal_id, row.product, row.category, value=row.value)
         for row in read_rows(Proposal, run.input("propose"))
     ]
+
+
+def product_list(run: Stage) -> Path:
+    """The file that the settings name."""
+    return brand_folder(run.config.brand) / run.settings(BriefSettings).products
 
 
 def ingredients(product: Product) -> list[str]:
@@ -117,6 +123,7 @@ JOB = Job(
     sections={"brief": BriefSettings},
     reads=("propose",),
     sources=("configs/brands/{brand}", "prompts/write"),
+    files=lambda run: [] if run.has_input("propose") else [product_list(run)],
     needs_ray=False,
 )
 

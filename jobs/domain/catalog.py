@@ -7,7 +7,7 @@ from typing import Any
 
 from jobs.domain.brand import Ingredient, Product, product_of
 from jobs.domain.errors import InputError, RowError
-from jobs.domain.listing import decode, records
+from jobs.domain.listing import records
 
 SPLITS = ("", "train", "dev", "val")
 MOST_PROBLEMS = 20  # lines listed in one message
@@ -27,7 +27,7 @@ def read_products(path: Path, language: str) -> list[Product]:
     products: list[Product] = []
     problems: list[str] = []
     first_lines: dict[str, int] = {}
-    for line, found in records(path, decode(path, language)):
+    for line, found in records(path, language):
         record = _from_csv(found) if path.suffix == ".csv" else found
         problem = _problem(record)
         if not problem:

@@ -31,7 +31,8 @@ from jobs.llm.shapes import Shape, Shaped, forms
 from jobs.runtime.profile import ApiShape
 from jobs.runtime.progress import Counter
 
-ROWS_AT_ONCE = 64  # of a batch: a Ray task costs some milliseconds
+ROWS_AT_ONCE = (64, 512)  # of a batch: a Ray task costs some milliseconds, a block the driver 30 KB
+BLOCKS = 500  # that a large job is made of
 BUDGET_SPENT = "budget_spent"
 CLOSE_WITHIN_S = 5.0
 
@@ -150,9 +151,10 @@ def ask_all(
     if endpoint.api.batch:
         calls = calls_of(dataset, endpoint, question)
         endpoint = replace(endpoint, settled=settle(endpoint, endpoint.api.batch, calls))
-    rows = max(ROWS_AT_ONCE, total // 5000)  # of a block: more blocks are a burden on the driver
-    batches = 2 + 16 * shape.in_flight // ROWS_AT_ONCE  # at once: the window stays full
-    actors = max(1, min(shape.actors, total // (ROWS_AT_ONCE * 2) + 1))
+    fewest, most = ROWS_AT_ONCE
+    rows = min(max(fewest, total // BLOCKS), most)
+    batches = 2 + 16 * shape.in_flight // rows  # at once: the window stays full
+    actors = max(1, min(shape.actors, total // (fewest * 2) + 1))
     replied: Dataset = (
         dataset.repartition(target_num_rows_per_block=rows)
         .map_batches(

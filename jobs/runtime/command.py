@@ -1,5 +1,6 @@
 """The command line of every job: read the config, find the stage, run it, say how it ended."""
 
+import ctypes
 import importlib
 import pkgutil
 import subprocess
@@ -92,6 +93,17 @@ def run_all(stages: Sequence[Stage]) -> None:
                 connect(stage.profile)
             record = run_stage(stage, commit())
             print(f"{label}: {summary(record)}", flush=True)
+            give_memory_back()
+
+
+def give_memory_back() -> None:
+    """Return what a stage held and freed to the system: allocators keep it, for ever often."""
+    import pyarrow
+
+    pyarrow.default_memory_pool().release_unused()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
+    if trim is not None:
+        trim(0)
 
 
 def summary(record: dict[str, Any]) -> str:

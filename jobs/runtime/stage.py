@@ -4,10 +4,12 @@
 stage and the fingerprints of its inputs; while these are the same the stage is skipped.
 """
 
+import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 from jobs.domain.brand import ROOT, Guide, load_guide
@@ -54,6 +56,7 @@ class Job:
     sections: Mapping[str, type[Section]]  # settings that shape its result; its own has its name
     reads: tuple[str, ...] = ()  # jobs whose output it reads; those not in the config are left out
     sources: tuple[str, ...] = ()  # files or folders whose content shapes it; {brand} is filled in
+    files: Callable[["Stage"], Sequence[Path]] | None = None  # the same, where settings name them
     needs_ray: bool = True
     check: Callable[["Stage"], None] | None = None  # raises, before anything starts, what will fail
 
@@ -157,6 +160,8 @@ class Stage:
             value = self.settings(cls) if name == self.job.name else self.section(name, cls)
             settings[name] = value.model_dump(mode="json")
         sources = {name: _digest(name, self.config.brand) for name in self.job.sources}
+        if self.job.files is not None:
+            sources |= {path.name: _content_of(path) for path in self.job.files(self)}
         inputs = {stage.name: stage.fingerprint() for stage in self.inputs().values()}
         return {"settings": settings, "sources": sources, "inputs": inputs}
 
@@ -200,9 +205,24 @@ def _digest(source: str, brand: str) -> str:
         part
         for entry in files
         if entry.is_file() and entry.suffix != ".pyc"
-        for part in (entry.relative_to(ROOT).as_posix(), entry.read_bytes().hex())
+        for part in (entry.relative_to(ROOT).as_posix(), _content_of(entry))
     ]
     return fingerprint(*contents)
+
+
+def _content_of(path: Path) -> str:
+    """A file's SHA-256, empty where there is none."""
+    if not path.is_file():
+        return ""
+    state = path.stat()
+    return _sha256(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=4096)
+def _sha256(path: Path, changed_ns: int, size: int) -> str:
+    """Read in parts, and once: a list may be long, and each stage asks for those before it."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def differences(done: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

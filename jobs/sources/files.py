@@ -58,7 +58,7 @@ def table_rows(path: Path, language: str) -> Iterator[tuple[int, Any]]:
     if path.suffix == ".parquet":
         yield from parquet_rows(path)
     else:
-        yield from records(path, decode(path, language))
+        yield from records(path, language)
 
 
 def parquet_rows(path: Path) -> Iterator[tuple[int, Any]]:

@@ -12,6 +12,7 @@ from jobs.domain.brand import Product, brand_folder, load_guide
 from jobs.domain.errors import InputError, SettingsError
 from jobs.domain.rows import Brief
 from jobs.runtime.command import discover, load, stages_of
+from jobs.runtime.stage import Stage
 from jobs.runtime.tables import read_rows
 
 GUIDE = """
@@ -71,6 +72,9 @@ def test_golden_texts(brands: Path) -> None:
         golden.read_golden("kiln")
 
 
+SPLITS = ("train", "dev", "val")
+
+
 def made_of(product_id: str, split: str, *names: str) -> dict[str, Any]:
     parts = [{"name": name, "role": "r"} for name in names]
     about = {"name": f"杯{product_id}", "category": "杯", "effects": ["保温"]}
@@ -94,22 +98,38 @@ def test_splits_follow_the_list_then_the_id_and_never_move() -> None:
     ]  # fmt: skip
 
 
-def briefs_of(brands: Path, rows: list[dict[str, Any]]) -> list[Brief]:
-    """What the brief job makes of a product list."""
+def brief_stage(brands: Path, rows: list[dict[str, Any]], products: str = "") -> Stage:
+    """A run's brief stage on a product list of these rows."""
+    products = products or str(brands / "kiln" / "products.jsonl")
     lines = [json.dumps(one, ensure_ascii=False) + "\n" for one in rows]
-    (brands / "kiln" / "products.jsonl").write_text("".join(lines), encoding="utf-8")
+    Path(products).write_text("".join(lines), encoding="utf-8")
     config = brands / "a.toml"
     config.write_text(
         f'run = "r"\nbrand = "kiln"\nstorage = "{brands}"\nstages = [{{ job = "brief" }}]\n'
-        '[brief]\ncontent_types = ["paid_ad_bab", "paid_ad_fab"]\n',
+        f'[brief]\ncontent_types = ["paid_ad_bab", "paid_ad_fab"]\nproducts = "{products}"\n',
         encoding="utf-8",
     )
     known = discover()
     [stage] = stages_of(load([str(config)], known), known)
+    return stage
+
+
+def briefs_of(brands: Path, rows: list[dict[str, Any]]) -> list[Brief]:
+    """What the brief job makes of a product list."""
+    stage = brief_stage(brands, rows)
     counts = main(stage)
     briefs = read_rows(Brief, stage.folder)
     assert counts.expected == counts.out == len(briefs)
     return briefs
+
+
+def test_a_changed_list_is_noticed_wherever_it_lies(brands: Path) -> None:
+    rows = [made_of(name, split, "烟酰胺") for name, split in zip("abc", SPLITS, strict=True)]
+    elsewhere = str(brands / "elsewhere.jsonl")
+    before = brief_stage(brands, rows, elsewhere).identity()
+    assert brief_stage(brands, rows, elsewhere).identity() == before
+    rows[0]["name"] = "另一只杯"
+    assert brief_stage(brands, rows, elsewhere).identity() != before
 
 
 def test_a_new_hero_is_in_no_product_that_was_learned_from(brands: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from jobs.domain.catalog import read_products
 from jobs.domain.errors import InputError
+from jobs.domain.listing import records
 
 
 def row(product_id: str, **changes: Any) -> dict[str, Any]:
@@ -89,6 +91,23 @@ def test_marks_inside_a_text_end_no_line(tmp_path: Path) -> None:
     for ending in ("json", "jsonl"):
         products = read_products(saved(tmp_path, rows, ending), "zh")
         assert [product.texture for product in products] == [one["texture"] for one in rows]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_long_list_is_not_held_as_text(tmp_path: Path, ending: str) -> None:
+    path = saved(
+        tmp_path, [row(f"p{number}", texture="轻" * 500) for number in range(4000)], ending
+    )
+    size = path.stat().st_size
+    tracemalloc.start()
+    assert sum(1 for _ in records(path, "zh")) == 4000
+    reading = tracemalloc.get_traced_memory()[1]
+    products = read_products(path, "zh")
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert reading < size / 2
+    assert held < size / 2  # texts that many products share are held once
+    assert len(products) == 4000
 
 
 @pytest.mark.parametrize(
