@@ -50,7 +50,7 @@ class Sft(Section):
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     save_every_steps: int = Field(default=200, ge=1)
     renamed: int = Field(
-        default=0, ge=0, description="more versions of each copy, with invented names, per epoch"
+        default=0, ge=0, description="times that each copy comes again, with invented names"
     )
     dev_rows: int = Field(default=64, ge=0, description="rows of dev whose loss is measured")
     seed: int = 0

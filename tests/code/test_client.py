@@ -2,8 +2,7 @@
 
 import asyncio
 import socket
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -23,89 +22,27 @@ from jobs.llm.limiter import lone_exchange
 from jobs.llm.limits import Grant, Report
 from jobs.llm.wire import LARGEST_REPLY
 from jobs.runtime.storage import Folder
+from tests.wire.steps import (
+    CANARY,
+    Playing,
+    Step,
+    completion,
+    fails,
+    hangs,
+    playing,
+    pours,
+    says,
+    says_bytes,
+)
 
-CANARY = "sk-canary-1234567890"
 CHAT = [{"role": "user", "content": "写一篇广告。"}]
 TIMEOUT_S = 0.4
 ATTEMPTS = 3
 
-Step = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-def completion(content: Any = "温和修护。", finish: str = "stop") -> dict[str, Any]:
-    message = {"role": "assistant", "content": content}
-    return {
-        "id": "c1",
-        "object": "chat.completion",
-        "created": 1,
-        "model": "m",
-        "choices": [{"index": 0, "finish_reason": finish, "message": message}],
-        "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
-    }
-
-
-def says(body: Any, status: int = 200, **headers: str) -> Step:
-    async def step(request: web.Request) -> web.StreamResponse:
-        return web.json_response(body, status=status, headers=headers)
-
-    return step
-
-
-def says_bytes(body: bytes, **headers: str) -> Step:
-    async def step(request: web.Request) -> web.StreamResponse:
-        return web.Response(body=body, content_type="application/json", headers=headers)
-
-    return step
-
-
-def fails(status: int, **headers: str) -> Step:
-    """An error whose text repeats the key, as some services do."""
-    return says({"error": {"message": f"no: {CANARY}", "type": "t"}}, status, **headers)
-
-
-async def hangs(request: web.Request) -> web.StreamResponse:
-    await asyncio.sleep(TIMEOUT_S * 5)
-    return web.json_response(completion())
-
-
-async def pours(request: web.Request) -> web.StreamResponse:
-    """More than anybody wants, without saying how much."""
-    response = web.StreamResponse(headers={"Content-Type": "application/json"})
-    await response.prepare(request)
-    for _ in range(20):
-        await response.write(b" " * (LARGEST_REPLY // 10))
-    return response
-
-
-class Server:
-    """Plays its steps in order, the last one for ever; remembers what it was sent, and when."""
-
-    def __init__(self) -> None:
-        self.steps: list[Step] = [says(completion())]
-        self.bodies: list[dict[str, Any]] = []
-        self.times: list[float] = []
-        self.keys: set[str] = set()
-        self.url = ""
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        self.bodies.append(await request.json())
-        self.times.append(time.monotonic())
-        self.keys.add(request.headers["Authorization"])
-        step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
-        return await step(request)
-
-
 @pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    playing = Server()
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", playing.answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    playing.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    yield playing
-    await runner.cleanup()
+async def server() -> AsyncIterator[Playing]:
+    async with playing() as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)
@@ -147,7 +84,7 @@ async def ask(target: Endpoint, chat: list[dict[str, str]] = CHAT, seed: int = 0
     ],
 )
 async def test_what_passes_is_tried_again(
-    server: Server, tmp_path: Path, steps: list[Step], sent: int
+    server: Playing, tmp_path: Path, steps: list[Step], sent: int
 ) -> None:
     server.steps = steps
     reply, paid = await ask(endpoint(server.url, tmp_path))
@@ -167,7 +104,7 @@ async def test_what_passes_is_tried_again(
     ],
 )
 async def test_a_fault_is_told_without_key_and_prompt(
-    server: Server, tmp_path: Path, step: Step, name: str, sent: int
+    server: Playing, tmp_path: Path, step: Step, name: str, sent: int
 ) -> None:
     server.steps = [step]
     error = await ask(endpoint(server.url, tmp_path))
@@ -190,7 +127,7 @@ async def test_a_fault_is_told_without_key_and_prompt(
     ],
 )
 async def test_what_was_paid_and_cannot_be_used_is_not_paid_again(
-    server: Server, tmp_path: Path, body: dict[str, Any], problem: str
+    server: Playing, tmp_path: Path, body: dict[str, Any], problem: str
 ) -> None:
     server.steps = [says(body)]
     target = endpoint(server.url, tmp_path)
@@ -209,13 +146,13 @@ async def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     assert error.name == "connection"
 
 
-async def test_retry_after_is_waited_for(server: Server, tmp_path: Path) -> None:
+async def test_retry_after_is_waited_for(server: Playing, tmp_path: Path) -> None:
     server.steps = [fails(429, **{"Retry-After": "0.3"}), says(completion())]
     await ask(endpoint(server.url, tmp_path))
     assert server.times[1] - server.times[0] >= 0.3
 
 
-async def test_a_call_is_paid_for_once(server: Server, tmp_path: Path) -> None:
+async def test_a_call_is_paid_for_once(server: Playing, tmp_path: Path) -> None:
     target = endpoint(server.url, tmp_path)
     caller = client(target)
     twice = await asyncio.gather(caller.ask(CHAT, 0), caller.ask(CHAT, 0))  # at the same time
@@ -238,7 +175,7 @@ async def test_a_call_is_paid_for_once(server: Server, tmp_path: Path) -> None:
     ],
 )
 async def test_another_call_is_sent(
-    server: Server, tmp_path: Path, chat: Any, seed: int, settings: dict[str, Any]
+    server: Playing, tmp_path: Path, chat: Any, seed: int, settings: dict[str, Any]
 ) -> None:
     await ask(endpoint(server.url, tmp_path))
     _, paid = await ask(endpoint(server.url, tmp_path, **settings), chat, seed)
@@ -246,7 +183,7 @@ async def test_another_call_is_sent(
     assert server.bodies[0] != server.bodies[1]
 
 
-async def test_no_more_calls_at_once_than_slots(server: Server, tmp_path: Path) -> None:
+async def test_no_more_calls_at_once_than_slots(server: Playing, tmp_path: Path) -> None:
     under_way: list[int] = [0, 0]  # now, most
 
     async def slow(request: web.Request) -> web.StreamResponse:
@@ -267,7 +204,7 @@ async def test_no_more_calls_at_once_than_slots(server: Server, tmp_path: Path) 
     await caller.close()
 
 
-async def test_hundreds_of_calls_are_under_way_at_once(server: Server, tmp_path: Path) -> None:
+async def test_hundreds_of_calls_are_under_way_at_once(server: Playing, tmp_path: Path) -> None:
     everybody, there = asyncio.Event(), 0
 
     async def together(request: web.Request) -> web.StreamResponse:
@@ -292,10 +229,12 @@ async def allowing_all(report: Report) -> Grant:
 
 
 async def test_rows_get_a_reply_or_a_named_error(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Playing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Both want Ray.
-    monkeypatch.setattr(asking, "Counter", lambda stage_id: lambda *gauges, **sums: None)
+    told: list[dict[str, float]] = []
+    count = lambda *gauges, **sums: told.extend(gauges)  # noqa: E731
+    monkeypatch.setattr(asking, "Counter", lambda stage_id: count)
     monkeypatch.setattr(asking, "cluster_exchange", lambda account, limits: lone_exchange(limits))
     plays = {"good": says(completion()), "long": says(completion("一半", "length"))}
 
@@ -328,3 +267,6 @@ async def test_rows_get_a_reply_or_a_named_error(
     assert not any(CANARY in path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.jsonl"))
     again = await asyncio.to_thread(replied)
     assert [row["paid_tokens_out"] for row in again] == [0, 0, 0]
+    shown = {key for state in told for key in state}  # in the progress line
+    assert "in flight" in shown
+    assert not shown & {"answered", "paused s", "circuit open", "refused", "broken"}

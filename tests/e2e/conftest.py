@@ -44,4 +44,4 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Journey:
     storage = tmp_path_factory.mktemp("storage")
     done = command("jobs.pipeline", CONFIG, "--storage", str(storage))
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return Journey(storage, done.stdout)
+    return Journey(storage, done.stdout + done.stderr)
