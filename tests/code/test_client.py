@@ -39,6 +39,7 @@ CHAT = [{"role": "user", "content": "写一篇广告。"}]
 TIMEOUT_S = 0.4
 ATTEMPTS = 3
 
+
 @pytest.fixture
 async def server() -> AsyncIterator[Playing]:
     async with playing() as running:
