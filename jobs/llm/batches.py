@@ -12,7 +12,6 @@ import re
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -25,12 +24,11 @@ from jobs.llm.faults import Fault, read_completion
 from jobs.llm.journal import Journal
 from jobs.llm.merging import by_batch
 from jobs.llm.replies import Usage
+from jobs.llm.sdk import broken_off, open_sdk, told_by_name
 from jobs.runtime.lock import only_one
 from jobs.runtime.progress import Counter
 
 if TYPE_CHECKING:
-    from openai import OpenAI
-
     from jobs.llm.api import Batch
     from jobs.llm.client import Endpoint
 
@@ -40,7 +38,6 @@ PAYER = "housestyle_stage"  # and the stage that pays for it
 FOLDER = "batches"  # within the journal: one file for each batch whose replies were taken
 LONGEST_S = 30 * 86400  # providers keep a batch's files for a month
 ENDED = {"completed", "expired", "cancelled", "failed"}
-TRIES = 8  # of the SDK for each of its requests here: a batch waits for hours anyway
 SILENT_S = 3600.0  # a provider that cannot be had may come back
 AT_ONCE = 500  # replies that the journal takes in one group
 
@@ -208,14 +205,19 @@ class Settling:
         return kept, usd
 
     def _entries(self, batch: Any) -> Iterator[dict[str, Any]]:
-        """The lines of a batch's files of replies and of errors."""
+        """The lines of a batch's files of replies and of errors, as many as the batch counts."""
+        lines, what = 0, "give a batch's file"
         for name in (batch.output_file_id, batch.error_file_id):
             if name:
                 with (
-                    told_by_name("give a batch's file"),
+                    told_by_name(what),
                     self.sdk.files.with_streaming_response.content(name) as answer,
                 ):
-                    yield from (json.loads(line) for line in answer.iter_lines() if line.strip())
+                    for line in filter(str.strip, answer.iter_lines()):
+                        lines += 1
+                        yield json.loads(line)
+        if batch.request_counts and lines < batch.request_counts.completed:
+            raise broken_off(what)
 
     def _read(self, entry: dict[str, Any]) -> Any:
         """The reply in a line; None, and the error's name by its key, where there is none."""
@@ -268,31 +270,3 @@ def parts(calls: Iterable[Call], batch: "Batch", path: Path) -> Iterator[Part]:
                 tokens_out += int(held.body["max_tokens"])
                 held = next(source, None)
         yield Part(path, count, size, tokens_out)
-
-
-def open_sdk(endpoint: "Endpoint") -> "OpenAI":
-    """The SDK's own client: here its retries and its files are what is wanted."""
-    from openai import OpenAI
-
-    from jobs.llm.api import api_key
-
-    return OpenAI(api_key=api_key(endpoint.api), base_url=endpoint.url, max_retries=TRIES)
-
-
-@contextmanager
-def told_by_name(what: str) -> Iterator[None]:
-    """The SDK's errors as a StageError that repeats nothing of what the service wrote."""
-    from openai import APIConnectionError, APIStatusError
-
-    try:
-        yield
-    except APIStatusError as error:
-        raise StageError(
-            f"the provider did not {what}: it answered {error.status_code}. Batches that were sent "
-            f"go on; give the same command again to take them up."
-        ) from None
-    except APIConnectionError:
-        raise StageError(
-            f"the provider did not {what}: no connection. Batches that were sent go on; give the "
-            f"same command again to take them up."
-        ) from None

@@ -123,6 +123,19 @@ def test_what_a_batch_does_not_answer_is_a_named_error_and_sent_again(
     assert bill(target)["calls"] == 1
 
 
+@pytest.mark.parametrize("lines", [3, 1])  # of three a part comes, of one nothing
+def test_a_file_that_breaks_off_is_read_again(running: Running, tmp_path: Path, lines: int) -> None:
+    target = endpoint(running, tmp_path)
+    texts = [f"{lines}/{number} [[batch:broken_file]]" for number in range(lines)]
+    batches, paid = sent(running), running.ledger()["paid"]
+    with pytest.raises(StageError, match=r"batch's file whole: .*give the same command again"):
+        ask(target, texts)
+    rows = ask(target, texts)
+    assert {row["error"] for row in rows.values()} == {""}
+    assert (sent(running) - batches, running.ledger()["paid"] - paid) == (1, lines)
+    assert bill(target)["calls"] == lines
+
+
 def test_a_refused_batch_stops_the_stage(running: Running, tmp_path: Path) -> None:
     paid = running.ledger()["paid"]
     with pytest.raises(StageError, match=r"refused batch .*token_limit_exceeded.*Nothing of it"):
