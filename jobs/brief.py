@@ -5,6 +5,8 @@ config has a propose stage before this one, those that a teacher proposed. They 
 train, dev and val as the list says, else by a hash, so that adding products never moves one.
 """
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydantic import Field
@@ -20,6 +22,8 @@ from jobs.runtime.command import start
 from jobs.runtime.config import Section
 from jobs.runtime.stage import Counts, Job, Stage
 from jobs.runtime.tables import read_rows, write_rows
+
+SPLITS = ("train", "dev", "val")
 
 
 class BriefSettings(Section):
@@ -37,9 +41,14 @@ class BriefSettings(Section):
 def main(run: Stage) -> Counts:
     """Read the products, split them, write a brief for each content type."""
     settings = run.settings(BriefSettings)
-    products = [(product, split_of(product, settings)) for product in products_of(run)]
-    chosen = choose(products, settings)
-    known = {name for product, split in chosen if split != "val" for name in ingredients(product)}
+    products = products_of(run)
+    chosen = Counter(split for _, split in choose(products, settings))
+    known = {
+        name
+        for product, split in choose(products, settings)
+        if split != "val"
+        for name in ingredients(product)
+    }
     kinds = [content_type(name, run.guide.language) for name in settings.content_types]
     briefs = (
         Brief(
@@ -52,19 +61,19 @@ def main(run: Stage) -> Counts:
             content_type=kind.name,
             facts=facts_json(product, run.guide.name),
         )
-        for product, split in chosen
+        for product, split in choose(products, settings)
         for kind in kinds
     )
-    notes = {
-        f"{split}_products": sum(1 for _, found in chosen if found == split)
-        for split in ("train", "dev", "val")
-    }
+    notes = {f"{split}_products": chosen[split] for split in SPLITS}
     written = write_rows(briefs, Brief, run.folder)
-    return Counts(len(chosen) * len(kinds), written, notes=notes)
+    return Counts(chosen.total() * len(kinds), written, notes=notes)
 
 
-def products_of(run: Stage) -> list[Product]:
-    """The proposed products where there is a propose stage, else those of the brand's list."""
+def products_of(run: Stage) -> Iterable[Product]:
+    """The proposed products where there is a propose stage, else those of the brand's list.
+
+    They are read more than once, and never all held: a list may be long.
+    """
     if not run.has_input("propose"):
         return read_products(product_list(run), run.guide.language)
     return [
@@ -100,21 +109,21 @@ def split_of(product: Product, settings: BriefSettings) -> str:
     return "dev" if place < settings.val_share + settings.dev_share else "train"
 
 
-def choose(
-    products: list[tuple[Product, str]], settings: BriefSettings
-) -> list[tuple[Product, str]]:
+def choose(products: Iterable[Product], settings: BriefSettings) -> Iterator[tuple[Product, str]]:
     """The first so many of each split. Raises SettingsError where a split has no product."""
-    chosen = []
-    for split in ("train", "dev", "val"):
-        found = [pair for pair in products if pair[1] == split]
-        if not found:
+    found: Counter[str] = Counter()
+    for product in products:
+        split = split_of(product, settings)
+        found[split] += 1
+        limit: int = getattr(settings, f"{split}_products")
+        if not limit or found[split] <= limit:
+            yield product, split
+    for split in SPLITS:
+        if not found[split]:
             raise SettingsError(
                 f"no product is in split {split!r}. Give the list a split column, or raise "
                 f"[brief] dev_share and val_share. Brands lie in {BRANDS.name}/."
             )
-        limit: int = getattr(settings, f"{split}_products")
-        chosen += found[: limit or None]
-    return chosen
 
 
 JOB = Job(

@@ -71,7 +71,7 @@ def main(run: Stage) -> Counts:
     bills: list[dict[str, Any]] = []
     with Watch(run.stage_id, wanted.count()):
         for model, teacher in teachers.items():
-            mine = wanted.filter(functools.partial(is_written_by, model=model)).materialize()
+            mine = wanted.filter(expr=col("model") == model).materialize()
             if not mine.count():
                 continue
             with reach(teacher, "teacher") as endpoint:
@@ -101,11 +101,6 @@ def writers(brief_id: str, sample: int, models: list[str], settings: Generate) -
     limits = list(itertools.accumulate(settings.shares))
     point = random.Random(int(name, 16)).random() * limits[-1]
     return [next(model for model, limit in zip(models, limits, strict=True) if point < limit)]
-
-
-def is_written_by(row: dict[str, Any], model: str) -> bool:
-    """The draft is this teacher's."""
-    return bool(row["model"] == model)
 
 
 def exemplars_of(run: Stage) -> list[Exemplar]:

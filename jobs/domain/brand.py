@@ -4,7 +4,6 @@ import json
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from sys import intern
 from typing import Any
 
 from jobs.domain.errors import InputError
@@ -27,7 +26,7 @@ class Guide:
     banned: tuple[str, ...]  # words
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ingredient:
     """One thing a product is made of; the first of a product is its hero."""
 
@@ -36,7 +35,7 @@ class Ingredient:
     concentration: str = ""  # with its unit; empty where it is not stated
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Product:
     """One item with its facts."""
 
@@ -76,17 +75,12 @@ def facts_json(product: Product, brand_name: str) -> str:
 
 
 def product_of(record: dict[str, Any]) -> Product:
-    """A product from a parsed row. Raises TypeError or KeyError where the row does not fit.
-
-    Texts are interned: those of a long list are few, and each product would hold its own.
-    """
-    texts = {key: intern(value) for key, value in record.items() if isinstance(value, str)}
-    lists = {key: tuple(map(intern, record.get(key) or ())) for key in ("effects", "suited_for")}
-    ingredients = tuple(
-        Ingredient(**{key: intern(value) for key, value in entry.items()})
-        for entry in record.get("ingredients") or ()
-    )
-    return Product(**{**record, **texts, **lists, "ingredients": ingredients})
+    """A product from a parsed row. Raises TypeError or KeyError where the row does not fit."""
+    record = dict(record)
+    record["ingredients"] = tuple(Ingredient(**entry) for entry in record.get("ingredients") or ())
+    for name in ("effects", "suited_for"):
+        record[name] = tuple(record.get(name) or ())
+    return Product(**record)
 
 
 def brand_folder(brand: str) -> Path:

@@ -1,7 +1,8 @@
 """Product lists: what each row must be, and what is wrong with one that is not."""
 
 import re
-from dataclasses import fields
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,19 @@ LISTS = ("effects", "suited_for")
 SEPARATOR = re.compile(r"[;；]")
 
 
-def read_products(path: Path, language: str) -> list[Product]:
+@dataclass(frozen=True)
+class ProductList:
+    """The products of a file that was checked, in its order; read anew each time, never held."""
+
+    path: Path
+    language: str
+
+    def __iter__(self) -> Iterator[Product]:
+        for _, record in _rows(self.path, self.language):
+            yield product_of(record)
+
+
+def read_products(path: Path, language: str) -> ProductList:
     """The products of a file, in its order.
 
     A product has ingredients, or a value that its copy is to express, or both. A CSV has the
@@ -24,20 +37,16 @@ def read_products(path: Path, language: str) -> list[Product]:
     """
     if not path.is_file():
         raise InputError(f"there is no product list {path}. Set [brief] products to a file.")
-    products: list[Product] = []
     problems: list[str] = []
     first_lines: dict[str, int] = {}
-    for line, found in records(path, language):
-        record = _from_csv(found) if path.suffix == ".csv" else found
+    for line, record in _rows(path, language):
         problem = _problem(record)
         if not problem:
             product_id = record["product_id"]
             if product_id in first_lines:
-                seen = first_lines[product_id]
-                problem = f"product_id {product_id!r} is on line {seen} already"
+                problem = f"product_id {product_id!r} is on line {first_lines[product_id]} already"
             else:
                 first_lines[product_id] = line
-                products.append(product_of(record))
         if problem:
             problems.append(f"{path.name}:{line}: {problem}")
     if problems:
@@ -45,9 +54,15 @@ def read_products(path: Path, language: str) -> list[Product]:
         more = len(problems) - MOST_PROBLEMS
         rest = f"\n  and {more} more" if more > 0 else ""
         raise InputError(f"{len(problems)} bad product rows; correct them:\n  {shown}{rest}")
-    if not products:
+    if not first_lines:
         raise InputError(f"{path} has no product. Wanted at least one row.")
-    return products
+    return ProductList(path, language)
+
+
+def _rows(path: Path, language: str) -> Iterator[tuple[int, Any]]:
+    """Each row in the shape of a JSON row, with its line."""
+    for line, found in records(path, language):
+        yield line, _from_csv(found) if path.suffix == ".csv" else found
 
 
 def _from_csv(record: dict[str, Any]) -> dict[str, Any]:

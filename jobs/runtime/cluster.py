@@ -2,7 +2,6 @@
 
 import logging
 import os
-from typing import Any
 
 import ray
 from ray.data import DataContext, ExecutionResources
@@ -15,9 +14,8 @@ def connect(profile: Profile) -> None:
     """Connect once per process; starting a local cluster takes about five seconds."""
     if ray.is_initialized():
         return
-    quiet: Any = {"logging_level": logging.WARNING, "log_to_driver": True}
     if os.environ.get("RAY_ADDRESS"):
-        ray.init(**quiet)
+        ray.init(logging_level=logging.WARNING)
     else:
         # A cluster for this process alone, on the loopback interface and without a dashboard.
         os.environ.setdefault("RAY_AUTH_MODE", "disabled")
@@ -30,7 +28,8 @@ def connect(profile: Profile) -> None:
             num_cpus=profile.ray.logical_cpus,
             object_store_memory=profile.ray.object_store_mb * 2**20,
             include_dashboard=False,
-            **quiet,
+            logging_level=logging.WARNING,
+            log_to_driver=profile.ray.worker_logs,
         )
     context = DataContext.get_current()
     if profile.ray.data_cpus:

@@ -17,6 +17,9 @@ class ClusterShape(Section):
     logical_cpus: int = Field(default=16, ge=4, description="more than the cores: actors idle")
     object_store_mb: int = Field(default=400, ge=80)
     data_cpus: float = Field(default=0, ge=0, description="at most so many for Ray Data; 0: all")
+    worker_logs: bool = Field(
+        default=True, description="show what workers print; Ray's folder has it"
+    )
 
 
 class ApiShape(Section):

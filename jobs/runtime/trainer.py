@@ -45,6 +45,9 @@ def fit(
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONPATH": str(ROOT),
         "TOKENIZERS_PARALLELISM": "false",
+        # Ray Train takes over print; dill, which names a dataset's steps by what print is given,
+        # then filled the log with thousands of lines of byte code.
+        "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }
     trainer = TorchTrainer(

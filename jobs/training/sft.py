@@ -86,9 +86,10 @@ class SftTask:
 
 def sft_loop(config: Mapping[str, Any]) -> None:
     """One worker's training. Reports metrics and checkpoints that hold adapter and resume state."""
+    import datasets
     import ray.train
     import torch
-    from datasets import Dataset
+    from transformers import PrinterCallback
 
     from jobs.engines.models import local_model
     from jobs.training.deepspeed import leave_out_kernels
@@ -96,6 +97,7 @@ def sft_loop(config: Mapping[str, Any]) -> None:
     task, shape = config["task"], config["shape"]
     if not shape.gpus_per_worker:
         leave_out_kernels()
+    datasets.disable_progress_bars()
     torch.set_flush_denormal(True)
     torch.set_num_threads(shape.threads_per_worker)
     folder = tempfile.mkdtemp(prefix="sft-")
@@ -105,12 +107,13 @@ def sft_loop(config: Mapping[str, Any]) -> None:
     trainer = trainer_class(task.settings, shape)(
         model=local_model(task.model),
         args=sft_arguments(task.settings, shape, folders[0]),
-        train_dataset=Dataset.from_list(task.train),
-        eval_dataset=Dataset.from_list(task.dev) if task.dev else None,
+        train_dataset=datasets.Dataset.from_list(task.train),
+        eval_dataset=datasets.Dataset.from_list(task.dev) if task.dev else None,
         peft_config=lora_config(task.settings),
         callbacks=[report],
     )
     report.trainer = trainer
+    trainer.remove_callback(PrinterCallback)  # progress lines and curve.json have it
     saved = ray.train.get_checkpoint()
     if saved is None:
         trainer.train()

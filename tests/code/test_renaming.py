@@ -44,8 +44,8 @@ def test_every_name_of_the_catalogue_changes_in_brief_and_text_alike() -> None:
         assert new["name"][-2:] == old["name"][-2:]
         assert (new_facts, new_text) == renamer.renamed(old_facts, text, Random(number))
         seen.add(new["name"])
-    assert len(seen & set(renamer.names)) < len(products) / 50
-    assert len(seen) > 0.98 * len(products)
+    assert len(seen & set(renamer.names)) < len(facts) / 50
+    assert len(seen) > 0.98 * len(facts)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ class Journey:
 
     storage: Path
     output: str
+    extensions: Path  # where torch puts the kernels that it compiles
 
     @property
     def folder(self) -> Path:
@@ -27,10 +28,10 @@ class Journey:
         return self.storage / "smoke"
 
 
-def command(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def command(module: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run `python -m module ...` from the repository root, as a person would."""
     line: Sequence[str] = (sys.executable, "-m", module, *arguments)
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **variables}
     environment.pop("RAY_ADDRESS", None)
     return subprocess.run(
         line, cwd=ROOT, capture_output=True, text=True, timeout=SMOKE_SECONDS, env=environment,
@@ -41,7 +42,9 @@ def command(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="session")
 def journey(tmp_path_factory: pytest.TempPathFactory) -> Journey:
     """The smoke config's stages, run by the pipeline in a storage of their own."""
-    storage = tmp_path_factory.mktemp("storage")
-    done = command("jobs.pipeline", CONFIG, "--storage", str(storage))
+    storage, extensions = (tmp_path_factory.mktemp(name) for name in ("storage", "extensions"))
+    done = command(
+        "jobs.pipeline", CONFIG, "--storage", str(storage), TORCH_EXTENSIONS_DIR=str(extensions)
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return Journey(storage, done.stdout + done.stderr)
+    return Journey(storage, done.stdout + done.stderr, extensions)

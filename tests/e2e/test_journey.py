@@ -77,7 +77,7 @@ def test_two_workers_trained_under_a_deepspeed_engine(journey: Journey) -> None:
     notes = done(journey, "sft")["counts"]["notes"]
     assert notes["engine"] == "DeepSpeedEngine"
     assert notes["world"] == 2
-    assert "deepspeed_shm_comm" not in journey.output  # a kernel that would be compiled for nothing
+    assert not list(journey.extensions.rglob("*"))  # DeepSpeed compiled no kernel
     assert notes["zero_stage"] == 2
 
 
