@@ -6,7 +6,6 @@ Copies come from the config's clean stage and, with the user's own chats, from i
 either is enough, and where there are both they are mixed.
 """
 
-import itertools
 import json
 import math
 import random
@@ -61,33 +60,34 @@ def main(run: Stage) -> Counts:
     return Counts(len(train), len(train), notes=notes)
 
 
-def chats(run: Stage, split: str, *, renamed: int = 0) -> list[dict[str, Any]]:
+def chats(run: Stage, split: str, *, renamed: float = 0.0) -> list[dict[str, Any]]:
     """All that is learned from, of one split: copies first, then the user's own chats.
 
-    `renamed` is how often each copy comes again with other names.
+    `renamed` is the share of copies that are about products of other names.
     """
     stages = [job for job in ("clean", "collect") if run.has_input(job)]
     copies = [row for job in stages for row in read_table(Copy, run.input(job)).to_pylist()]
     copies = [row for row in copies if row["split"] == split]
     own = read_table(Example, run.input("collect")).to_pylist() if "collect" in stages else []
     return [
-        *(chat(row, run.guide) for row in copies),
         *(chat(row, run.guide) for row in with_other_names(copies, run, renamed)),
         *(own_chat(row) for row in own if row["split"] == split),
     ]
 
 
 def with_other_names(
-    copies: list[dict[str, Any]], run: Stage, times: int
+    copies: list[dict[str, Any]], run: Stage, share: float
 ) -> Iterator[dict[str, Any]]:
-    """Every copy so many times, each time with other names in brief and text."""
+    """The copies; a share of them, chosen by their ids, with other names in brief and text."""
     facts, texts = ([row[column] for row in copies] for column in ("facts", "text"))
     renamer = Renamer(facts, texts, run.guide.language)
-    seed = run.settings(Sft).seed
-    for row, number in itertools.product(copies, range(times)):
-        rng = random.Random(f"{seed}/{row['draft_id']}/{number}")
-        new_facts, text = renamer.renamed(row["facts"], row["text"], rng)
-        yield {**row, "facts": new_facts, "text": text}
+    for row in copies:
+        rng = random.Random(f"{run.settings(Sft).seed}/{row['draft_id']}")
+        if rng.random() < share:
+            new_facts, text = renamer.renamed(row["facts"], row["text"], rng)
+            yield {**row, "facts": new_facts, "text": text}
+        else:
+            yield row
 
 
 def chat(row: dict[str, Any], guide: Guide) -> dict[str, Any]:

@@ -5,12 +5,15 @@ from typing import Any
 from jobs.runtime.profile import TrainShape
 
 
-def deepspeed_config(shape: TrainShape, bf16: bool) -> dict[str, Any]:
-    """ZeRO of the profile's stage; batch sizes and clipping are filled in by the Trainer.
+def deepspeed_config(shape: TrainShape, bf16: bool, optimizer: str = "adamw") -> dict[str, Any]:
+    """ZeRO of the profile's stage; batch sizes, rates and clipping are filled in by the Trainer.
 
-    On CPU the optimizer is torch's own fused AdamW: DeepSpeed's CPUAdam would be compiled first.
+    `adamw` is torch's own, fused: DeepSpeed's CPUAdam would be compiled first. `muon` is
+    DeepSpeed's (Jordan et al. 2024), which orthogonalises whole matrices before ZeRO parts them.
     """
+    muon = {"type": "Muon", "params": {"lr": "auto", "weight_decay": "auto", "momentum": 0.95}}
     return {
+        **({"optimizer": muon} if optimizer == "muon" else {}),
         "zero_optimization": {
             "stage": shape.zero_stage,
             "overlap_comm": shape.gpus_per_worker > 0,
@@ -28,12 +31,15 @@ def deepspeed_config(shape: TrainShape, bf16: bool) -> dict[str, Any]:
 
 
 def leave_out_kernels() -> None:
-    """Keep DeepSpeed from compiling an all-reduce for inference, which training never calls.
+    """Keep DeepSpeed from compiling on a CPU, where it takes longer than what it saves.
 
-    On a CPU it is built by g++ when the first process group opens: a minute of both cores.
+    An all-reduce for inference, which training never calls, is built by g++ when the first process
+    group opens: a minute of both cores. Muon's steps are compiled for each shape of a matrix.
     """
     import deepspeed
+    import torch._dynamo
 
+    torch._dynamo.config.disable = True
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
 
 

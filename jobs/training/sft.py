@@ -45,12 +45,15 @@ class Sft(Section):
 
     epochs: float = Field(default=3, gt=0)
     learning_rate: float = Field(default=2e-4, gt=0)
+    optimizer: Literal["adamw", "muon"] = Field(
+        default="adamw", description="muon: rates of some hundredths, no clipping"
+    )
     global_batch: int = Field(default=32, ge=1, description="rows in one optimizer step")
     max_length: int = Field(default=1024, ge=16, description="tokens of prompt and copy together")
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     save_every_steps: int = Field(default=200, ge=1)
-    renamed: int = Field(
-        default=0, ge=0, description="times that each copy comes again, with invented names"
+    renamed: float = Field(
+        default=0, ge=0, le=1, description="share of copies learned with invented names"
     )
     dev_rows: int = Field(default=64, ge=0, description="rows of dev whose loss is measured")
     seed: int = 0
@@ -193,6 +196,8 @@ def sft_arguments(settings: Sft, shape: TrainShape, folder: str) -> Any:
     if not on_gpu:  # plain matrix products are faster there than torch's flash attention
         model["attn_implementation"] = "eager"
     free: dict[str, Any] = {
+        # Muon's steps are of one length whatever the gradient's: clipping would shorten them all.
+        "max_grad_norm": 0.0 if settings.optimizer == "muon" else 1.0,
         "logging_steps": 5,
         "lr_scheduler_type": "cosine",
         "warmup_steps": 10,
@@ -203,7 +208,7 @@ def sft_arguments(settings: Sft, shape: TrainShape, folder: str) -> Any:
     }
     return SFTConfig(
         output_dir=folder,
-        deepspeed=deepspeed_config(shape, bf16),
+        deepspeed=deepspeed_config(shape, bf16, settings.optimizer),
         per_device_train_batch_size=per_device,
         per_device_eval_batch_size=per_device,
         gradient_accumulation_steps=steps,

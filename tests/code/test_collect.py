@@ -250,7 +250,7 @@ async def test_pages_that_cannot_be_had_are_failed_rows(house: House) -> None:
 
 
 def test_training_sees_own_copies_and_chats_without_any_other_stage(house: House) -> None:
-    own = {"product_id": "p1", "text": "컵입니다.", "facts": {"name": "컵"}}
+    own = {"product_id": "p1", "text": "하얀 컵입니다.", "facts": {"name": "하얀 컵"}}
     house.rows("own.jsonl", own | {"content_type": "paid_ad_fab"})
     house.rows("chats.jsonl", CHAT)
     stage, _ = house.collect({"at": "own.jsonl"}, {"at": "chats.jsonl"}, dev_share=0.0)
@@ -258,9 +258,12 @@ def test_training_sees_own_copies_and_chats_without_any_other_stage(house: House
     config = stage.config.model_copy(update={"stages": (*stage.config.stages, spec)})
     learner = Stage(stage.jobs["sft"], spec, config, stage.jobs)
     copy, chat = sft.chats(learner, "train")
-    assert copy["completion"] == [{"role": "assistant", "content": "컵입니다."}]
+    assert copy["completion"] == [{"role": "assistant", "content": "하얀 컵입니다."}]
     assert copy["prompt"][0]["role"] == "system"
-    assert '"name":"컵"' in copy["prompt"][1]["content"]
+    assert '"name":"하얀 컵"' in copy["prompt"][1]["content"]
     assert chat == {"prompt": CHAT["messages"][:1], "completion": CHAT["messages"][1:]}
     assert sft.chats(learner, "dev") == []
-    assert len(sft.chats(learner, "train", renamed=2)) == 1 + 2 + 1  # chats have no names to change
+    other, same = sft.chats(learner, "train", renamed=1.0)
+    assert other["completion"] != copy["completion"]
+    assert other["completion"][0]["content"].endswith("컵입니다.")
+    assert same == chat  # a chat has no names to change
