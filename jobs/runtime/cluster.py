@@ -23,6 +23,8 @@ def connect(profile: Profile) -> None:
         os.environ["PYTHONPATH"] = str(ROOT)
         os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
         os.environ.setdefault("RAY_enable_worker_prestart", "0")
+        # Ray Data would read every table's few footers in sixteen processes of their own.
+        os.environ.setdefault("RAY_DATA_PARQUET_FOOTER_NUM_ACTORS", "1")
         ray.init(
             address="local",
             num_cpus=profile.ray.logical_cpus,

@@ -1,13 +1,14 @@
 """Tables and folders: whole or not at all, with the columns that rows.py declares."""
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import ray
 
 from jobs.domain import rows as row_types
 from jobs.domain.errors import InputError
@@ -228,3 +229,11 @@ def test_rows_are_written_in_files_of_a_bounded_size(
     assert write_rows((failed(number) for number in range(8)), Failed, stage) == 8
     assert len(list((tmp_path / "Failed").glob("*.parquet"))) == 3
     assert sorted(read_rows(Failed, stage), key=str) == sorted(map(failed, range(8)), key=str)
+
+
+def test_one_process_reads_a_small_tables_footers(stage: Folder, cluster: None) -> None:
+    brief = Brief("a", "p", "train", False, "b", "zh", "t", "{}")
+    tables.write_rows([brief], Brief, stage)
+    assert tables.read_dataset(Brief, stage).take_all() == [asdict(brief)]
+    actors = [entry["ActorClassName"] for entry in ray._private.state.actors().values()]
+    assert actors.count("FooterReader") == 1  # Ray Data's own default is 16
