@@ -27,7 +27,7 @@ from jobs.runtime.tables import brief_columns, read_table
 from jobs.runtime.trainer import fit
 from jobs.training.sft import Sft, SftTask, sft_loop
 
-NOTED = ("step", "loss", "eval_loss", "world", "engine", "zero_stage")
+NOTED = ("step", "loss", "eval_loss", "world", "engine", "zero_stage", "optimizer")
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 

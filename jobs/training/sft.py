@@ -273,7 +273,7 @@ LOGGED = ("loss", "eval_loss", "learning_rate")
 
 
 def engine_of(trainer: Any) -> dict[str, Any]:
-    """What really trains: the class that wraps the model, its ZeRO stage, and how many workers."""
+    """What really trains: the model's wrapper, its ZeRO stage and optimizer, and how many workers."""
     import torch
 
     engine = trainer.model_wrapped
@@ -281,5 +281,6 @@ def engine_of(trainer: Any) -> dict[str, Any]:
     return {
         "engine": type(engine).__name__,
         "zero_stage": stage(),
+        "optimizer": type(getattr(engine.optimizer, "optimizer", None)).__name__,
         "world": torch.distributed.get_world_size(),
     }

@@ -79,6 +79,7 @@ def test_two_workers_trained_under_a_deepspeed_engine(journey: Journey) -> None:
     assert notes["world"] == 2
     assert not list(journey.extensions.rglob("*"))  # DeepSpeed compiled no kernel
     assert notes["zero_stage"] == 2
+    assert notes["optimizer"] == "MuonWithAuxAdam"
 
 
 def test_the_merged_model_is_base_plus_adapter(journey: Journey) -> None:
