@@ -31,8 +31,8 @@ from jobs.llm.shapes import Shape, Shaped, forms
 from jobs.runtime.profile import ApiShape
 from jobs.runtime.progress import Counter
 
-ROWS_AT_ONCE = (64, 512)  # of a batch: a Ray task costs some milliseconds, a block the driver 30 KB
-BLOCKS = 500  # that a large job is made of
+ROWS_AT_ONCE = (64, 2000)  # of a batch, at least and at most
+BLOCKS = 200  # that a large job is made of: each leaves a driver with 140 KB of Ray's records
 BUDGET_SPENT = "budget_spent"
 CLOSE_WITHIN_S = 5.0
 
