@@ -273,7 +273,7 @@ LOGGED = ("loss", "eval_loss", "learning_rate")
 
 
 def engine_of(trainer: Any) -> dict[str, Any]:
-    """What really trains: the model's wrapper, its ZeRO stage and optimizer, and how many workers."""
+    """What really trains: the wrapper of the model, ZeRO stage, optimizer, and how many workers."""
     import torch
 
     engine = trainer.model_wrapped
