@@ -41,7 +41,7 @@ def fit(
     threads = str(shape.threads_per_worker)
     environment = {
         "OMP_NUM_THREADS": threads,
-        # DeepSpeed builds its CPU communication operator once; its build tools are looked up here.
+        # Where DeepSpeed or torch build an operator, their build tools are looked up here.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONPATH": str(ROOT),
         "TOKENIZERS_PARALLELISM": "false",
