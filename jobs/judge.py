@@ -76,7 +76,7 @@ def read_verdicts(replied: Dataset) -> Dataset:
     """Each reply as a score and a reason; those that could not be had keep their error."""
 
     def read(row: dict[str, Any]) -> dict[str, Any]:
-        metric = {"metric": metric_of(row), "journal_key": row["reply_key"]}
+        metric = {"metric": metric_of(row), "judge": "judge", "journal_key": row["reply_key"]}
         score, reason = (0.0, "") if row["error"] else verdict_of(row, row["reply"])
         return {**row, **metric, "score": score, "reason": reason}
 

@@ -150,6 +150,41 @@ class Verdict:
     content_type: str
     model: str  # whose answer was judged; the judge never sees this
     metric: str  # file name under prompts/judge/
+    judge: str  # who said it: its section's name under [judges], or "judge"
     score: float  # 1.0 worst .. 5.0 best
     reason: str  # the judge's own sentence, kept so a person can disagree
+    journal_key: str  # where the raw reply lies in the journal
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Which of two answers to one brief a judge prefers, in one order of showing them."""
+
+    comparison_id: str  # brief_id@first>second#metric
+    brief_id: str
+    product_id: str
+    new_hero: bool  # as in the brief
+    content_type: str
+    first: str  # the model whose answer was shown first; the judge never sees this
+    second: str  # the model whose answer was shown second
+    metric: str  # file name under prompts/judge/
+    judge: str  # as in Verdict
+    winner: str  # first, second or tie
+    reason: str  # the judge's own sentence
+    journal_key: str  # where the raw reply lies in the journal
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One question of a judge's examination, whose right answer is known beforehand."""
+
+    probe_id: str  # check/case#judge
+    check: str  # what is examined: an injected instruction, order, length, ...
+    judge: str  # as in Verdict
+    text: str  # what was judged; of a pair, the text shown first
+    other: str  # of a pair, the text shown second; else empty
+    wanted: str  # the right answer in words
+    said: str  # the judge's answer: a score, or first, second, tie
+    passed: bool
+    reason: str  # the judge's own sentence
     journal_key: str  # where the raw reply lies in the journal

@@ -117,7 +117,7 @@ def verdicts() -> list[Verdict]:
         Verdict(
             answer_id=f"{product}/{kind}@{model}", brief_id=f"{product}/{kind}", product_id=product,
             new_hero=product == "ys-2", content_type=kind, model=model, metric="paid_ad",
-            score=score, reason=HOSTILE_REASON, journal_key="k",
+            judge="judge", score=score, reason=HOSTILE_REASON, journal_key="k",
         )
         for (product, kind), scores in SCORES.items()
         for model, score in scores.items()
@@ -246,7 +246,7 @@ def test_unfinished_evaluation_is_refused(tmp_path: Path) -> None:
 
 def judged(scores: dict[str, tuple[float, float]]) -> list[Verdict]:
     return [
-        Verdict("a", product, product, False, "paid_ad_bab", model, "paid_ad", score, "r", "k")
+        Verdict("a", product, product, False, "paid_ad_bab", model, "paid_ad", "judge", score, "r", "k")
         for product, pair in scores.items()
         for model, score in zip(("sft", "base"), pair, strict=True)
     ]
