@@ -246,7 +246,9 @@ def test_unfinished_evaluation_is_refused(tmp_path: Path) -> None:
 
 def judged(scores: dict[str, tuple[float, float]]) -> list[Verdict]:
     return [
-        Verdict("a", product, product, False, "paid_ad_bab", model, "paid_ad", "judge", score, "r", "k")
+        Verdict(
+            "a", product, product, False, "paid_ad_bab", model, "paid_ad", "judge", score, "r", "k"
+        )
         for product, pair in scores.items()
         for model, score in zip(("sft", "base"), pair, strict=True)
     ]
