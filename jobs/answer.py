@@ -1,22 +1,32 @@
 """Validation briefs x candidate models -> Answer.   python -m jobs.answer configs/demo.toml
 
 Every candidate gets the same short chat; one that is `guided` gets the brand's guide with it.
-Golden texts are candidates too.
+Golden texts are candidates too, and so is a model behind an API (paid): what it could not write is
+Failed. What each model costs, in money and seconds, is kept in the stage's notes.
 """
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+import pyarrow as pa
+from pydantic import Field, field_validator, model_validator
 from ray.data import ActorPoolStrategy, Dataset
+from ray.data.expressions import col
 
 from jobs.domain.errors import InputError, SettingsError
 from jobs.domain.golden import read_golden
-from jobs.domain.prompts import render_brief, render_guided
-from jobs.domain.rows import Answer, Brief
+from jobs.domain.prompts import Message, render_brief, render_guided
+from jobs.domain.rows import Answer, Brief, Failed
 from jobs.engines.models import BaseModelSettings, check_base, model_path
 from jobs.engines.writer import Engine, Writer
+from jobs.llm.accounts import Accounts, account, check_account, in_role
+from jobs.llm.asking import Question, ask_all, bill, total_usd
+from jobs.llm.budget import Budget
+from jobs.llm.costs import Priced, of_a_thousand
+from jobs.llm.reach import Offline, reach
 from jobs.runtime.briefs import read_briefs
 from jobs.runtime.command import start
 from jobs.runtime.config import Section
@@ -25,6 +35,7 @@ from jobs.runtime.progress import Watch
 from jobs.runtime.stage import Counts, Job, Stage
 from jobs.runtime.tables import brief_columns, write_dataset
 
+SECONDS = "seconds"  # a column of written answers: each one's share of its batch's time
 SAMPLING_OURS = frozenset({"n", "max_tokens", "temperature", "seed", "prompt_logprobs", "logprobs"})
 
 
@@ -32,8 +43,18 @@ class Candidate(Section):
     """One model in the comparison."""
 
     name: str = Field(description="how tables and reports call it")
-    source: Literal["golden", "base", "merge"] = Field(description="where it comes from")
+    source: Literal["golden", "base", "merge", "api"] = Field(description="where it comes from")
     guided: bool = Field(default=False, description="the brand's guide is in its prompt")
+    account: str = Field(default="", description="of source api: [accounts.*]")
+
+    @model_validator(mode="after")
+    def _api_has_an_account(self) -> "Candidate":
+        if (self.source == "api") != bool(self.account):
+            raise ValueError(
+                f"candidate {self.name!r} has source {self.source!r} and account "
+                f"{self.account!r}; wanted an account where the source is api, and only there"
+            )
+        return self
 
 
 class AnswerSettings(Section):
@@ -58,6 +79,16 @@ class AnswerSettings(Section):
         return table
 
 
+@dataclass(frozen=True)
+class Part:
+    """What some candidates answered."""
+
+    answers: Dataset
+    costs: Mapping[str, dict[str, float | None]]  # of a thousand copies, by model
+    failed: Dataset | None = None
+    bill: dict[str, Any] | None = None  # of an API
+
+
 def main(run: Stage) -> Counts:
     """Answer every validation brief with every candidate; each model is loaded once."""
     settings = run.settings(AnswerSettings)
@@ -68,13 +99,27 @@ def main(run: Stage) -> Counts:
     parts = []
     for source in dict.fromkeys(candidate.source for candidate in settings.candidates):
         group = [candidate for candidate in settings.candidates if candidate.source == source]
-        asked = chats(briefs, group, run)
-        parts.append(
-            golden(asked, run) if source == "golden" else written(asked, source, settings, run)
-        )
-    answers = parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]
-    out = write_dataset(answers, Answer, run.folder)
-    return Counts(briefs.count() * len(names), out)
+        if source == "api":
+            parts += [
+                by_api(chats(briefs, [candidate], run), candidate, run) for candidate in group
+            ]
+        elif source == "golden":
+            parts.append(Part(golden(chats(briefs, group, run), run), {}))
+        else:
+            parts.append(written(chats(briefs, group, run), source, settings, run))
+    out = write_dataset(union([part.answers for part in parts]), Answer, run.folder)
+    broken = [part.failed for part in parts if part.failed is not None]
+    failed = write_dataset(union(broken), Failed, run.folder) if broken else 0
+    costs = {model: cost for part in parts for model, cost in part.costs.items()}
+    bills = [part.bill for part in parts if part.bill is not None]
+    notes = {"costs": costs, **({"paid": bills} if bills else {})}
+    total = briefs.count() * len(names)
+    return Counts(total, out, failed=failed, usd=total_usd(bills), notes=notes)
+
+
+def union(parts: Sequence[Dataset]) -> Dataset:
+    """All rows of some datasets; Ray Data refuses the union of one."""
+    return parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]
 
 
 def chats(briefs: Dataset, candidates: Sequence[Candidate], run: Stage) -> Dataset:
@@ -120,8 +165,21 @@ def golden(asked: Dataset, run: Stage) -> Dataset:
     return asked.map(fill).materialize()
 
 
-def written(asked: Dataset, source: str, settings: AnswerSettings, run: Stage) -> Dataset:
-    """The texts that a model wrote, by vLLM engines in actors."""
+class TimedWriter:
+    """A Writer that adds to each row its share of the seconds that its batch took."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self.write = Writer(*arguments)
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        began = time.monotonic()
+        batch = self.write(batch)
+        share = (time.monotonic() - began) / max(batch.num_rows, 1)
+        return batch.append_column(SECONDS, pa.array([share] * batch.num_rows, pa.float64()))
+
+
+def written(asked: Dataset, source: str, settings: AnswerSettings, run: Stage) -> Part:
+    """The texts that a model wrote, by vLLM engines in actors. Loading it is not timed."""
     shape = run.profile.engine
     sampling = {
         "max_tokens": settings.max_tokens,
@@ -129,10 +187,10 @@ def written(asked: Dataset, source: str, settings: AnswerSettings, run: Stage) -
         **settings.vllm,
     }
     with Watch(run.stage_id, asked.count()):
-        return (
+        answers = (
             asked.repartition(shape.actors)
             .map_batches(
-                Writer,
+                TimedWriter,
                 fn_constructor_args=(
                     Engine(model_path(run, source), shape, settings.seed),
                     sampling,
@@ -146,15 +204,83 @@ def written(asked: Dataset, source: str, settings: AnswerSettings, run: Stage) -
             )
             .materialize()
         )
+    # Candidates of one model share its batches: the seconds of one cannot be told from another's.
+    spent = of_a_thousand(None, answers.mean(SECONDS) / shape.actors)
+    names = [candidate.name for candidate in settings.candidates if candidate.source == source]
+    return Part(answers, dict.fromkeys(names, spent))
+
+
+def by_api(asked: Dataset, candidate: Candidate, run: Stage) -> Part:
+    """The texts that a model behind an API wrote; what could not be had is Failed.
+
+    It has a bill of its own, so that its money is told from that of another candidate.
+    """
+    paying = in_role(run, "teacher", account(run, "accounts", candidate.account))
+    name = f"{run.stage_id}/{candidate.name}"
+    question = Question(messages_of, answer_id, run.name)
+    with Watch(name, asked.count()), reach(paying, "teacher") as reached:
+        endpoint = replace(reached, stage_id=name)
+        began = time.monotonic()
+        replied = ask_all(asked, endpoint, question, shape=run.profile.api)
+        seconds = time.monotonic() - began
+        paid = {**bill(endpoint), "candidate": candidate.name}
+    answers = (
+        replied.filter(expr=col("error") == "")
+        .map_batches(
+            Priced,
+            fn_constructor_args=(endpoint,),
+            batch_format="pyarrow",
+            compute=ActorPoolStrategy(size=1),
+            num_cpus=0.1,
+        )
+        .materialize()
+    )
+    failed = replied.filter(expr=col("error") != "")
+    usd = None if endpoint.price is None or not answers.count() else answers.mean("usd")
+    now = replied.filter(expr=col("paid_tokens_out") > 0).count()
+    # What the journal had took no time: the seconds are those of the replies that came now.
+    spent = of_a_thousand(usd, seconds / now if now else None)
+    return Part(answers, {candidate.name: spent}, failed, paid)
+
+
+def messages_of(row: dict[str, Any]) -> list[Message]:
+    """The chat that the row carries."""
+    chat: list[Message] = json.loads(row["messages"])
+    return chat
+
+
+def answer_id(row: dict[str, Any]) -> str:
+    """What an answer that cannot be had is called."""
+    return str(row["answer_id"])
+
+
+def check_candidates(stage: Stage) -> None:
+    """Raises what is amiss with the base or with the account of a model behind an API."""
+    for candidate in stage.settings(AnswerSettings).candidates:
+        if candidate.source == "base":
+            check_base(stage)
+        if candidate.source == "api":
+            check_account(stage, account(stage, "accounts", candidate.account))
 
 
 JOB = Job(
     name="answer",
     main=main,
-    sections={"answer": AnswerSettings, "base": BaseModelSettings},
+    sections={
+        "answer": AnswerSettings,
+        "base": BaseModelSettings,
+        "accounts": Accounts,
+        "offline": Offline,
+        "budget": Budget,
+    },
     reads=("brief", "pretrain", "merge"),
-    sources=("configs/brands/{brand}", "prompts/chat", "prompts/partials"),
-    check=check_base,
+    sources=(
+        "configs/brands/{brand}",
+        "prompts/chat",
+        "prompts/partials",
+        "jobs/llm/offline/teacher",
+    ),
+    check=check_candidates,
 )
 
 if __name__ == "__main__":

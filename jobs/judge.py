@@ -1,52 +1,69 @@
-"""Answer -> Verdict + Failed: a judge scores each answer alone.
+"""Answer -> Verdict + Failed: every judge scores each answer alone, on every metric.
 
 python -m jobs.judge configs/demo.toml
 
-Paid. The judge reads the rubric of the content type's family, the facts and the text; never who
-wrote it. A reply that is not a verdict is filed as failed, it is never a score.
+Paid. The judge reads the metric's criteria, what the metric may see of facts and guide, and the
+text; never who wrote it. A reply that is not a verdict is filed as failed, it is never a score.
 """
 
+import functools
 from typing import Any
 
-from ray.data import Dataset
+import pyarrow as pa
 from ray.data.expressions import col
 
-from jobs.domain.prompts import Message, content_type, load_prompt, render_judgement
+from jobs.domain.errors import PromptError
+from jobs.domain.metrics import fitting, metric_in
+from jobs.domain.prompts import Message, content_type, render_judgement
 from jobs.domain.rows import Answer, Brief, Failed, Verdict
 from jobs.domain.verdicts import parse_verdict
+from jobs.llm.accounts import Accounts
 from jobs.llm.api import Api
-from jobs.llm.asking import Question, ask_all, bill
+from jobs.llm.asking import Question, total_usd
 from jobs.llm.budget import Budget
-from jobs.llm.reach import check_key, reach
-from jobs.llm.shapes import Shape
+from jobs.llm.judges import (
+    Judging,
+    ask_panel,
+    check_judging,
+    panel,
+    reply_shape,
+    step_of,
+    wanted_metrics,
+)
 from jobs.runtime.command import start
-from jobs.runtime.progress import Watch
 from jobs.runtime.stage import Counts, Job, Stage
 from jobs.runtime.tables import brief_columns, read_dataset, write_dataset
 
 
 def main(run: Stage) -> Counts:
-    """Ask about every answer, read the replies strictly, write verdicts and failures."""
-    guide = run.guide
+    """Ask about every answer on every metric, read the replies strictly, write what came."""
+    guide, metrics = run.guide, wanted_metrics(run)
 
     def build(row: dict[str, Any]) -> list[Message]:
-        return render_judgement(metric_of(row), Brief(**brief_columns(row)), guide, row["text"])
+        return render_judgement(row["metric"], Brief(**brief_columns(row)), guide, row["text"])
 
     answers = read_dataset(Answer, run.input("answer"))
-    total = answers.count()
-    with reach(run, "judge") as endpoint, Watch(run.stage_id, total):
-        question = Question(build, answer_id, run.name, shape=verdict_shape(guide.language))
-        replied = ask_all(answers, endpoint, question, shape=run.profile.api)
-    read = read_verdicts(replied)
-    out = write_dataset(read.filter(expr=col("error") == ""), Verdict, run.folder)
-    failed = write_dataset(read.filter(expr=col("error") != ""), Failed, run.folder)
-    bills = [bill(endpoint)]
-    return Counts(total, out, failed=failed, usd=bills[0]["usd"], notes={"paid": bills})
+    wanted = answers.flat_map(functools.partial(on_each, metrics=metrics)).materialize()
+    shape = reply_shape("score", {"type": "number"}, verdict_of, guide.language)
+    replied, bills = ask_panel(run, wanted, Question(build, answer_id, run.name, shape=shape))
+    ok, broken = replied.filter(expr=col("error") == ""), replied.filter(expr=col("error") != "")
+    out = write_dataset(ok.map_batches(scored, batch_format="pyarrow"), Verdict, run.folder)
+    failed = write_dataset(broken.map(functools.partial(named_step, run=run)), Failed, run.folder)
+    expected = wanted.count() * len(panel(run))
+    return Counts(expected, out, failed=failed, usd=total_usd(bills), notes={"paid": bills})
 
 
-def metric_of(row: dict[str, Any]) -> str:
-    """The rubric: one for each family of content types."""
-    return content_type(row["content_type"], row["language"]).family
+def on_each(row: dict[str, Any], metrics: tuple[str, ...]) -> list[dict[str, Any]]:
+    """An answer once for each metric that its family has. Raises PromptError where it has none."""
+    family = content_type(row["content_type"], row["language"]).family
+    found = [fitting(name, family, row["language"]) for name in metrics]
+    rows = [{**row, "metric": metric.file} for metric in found if metric is not None]
+    if not rows:
+        raise PromptError(
+            f"no metric of {', '.join(metrics)} has a file for the family {family!r} in "
+            f"{row['language']!r}. Add one to prompts/judge/, or a metric to [judging] metrics."
+        )
+    return rows
 
 
 def answer_id(row: dict[str, Any]) -> str:
@@ -54,42 +71,32 @@ def answer_id(row: dict[str, Any]) -> str:
     return str(row["answer_id"])
 
 
-def verdict_shape(language: str) -> Shape:
-    """What a verdict looks like."""
-    score, reason = {"type": "number"}, {"type": "string"}
-    schema = {
-        "type": "object",
-        "properties": {"score": score, "reason": reason},
-        "required": ["score", "reason"],
-        "additionalProperties": False,
-    }
-    return Shape("verdict", schema, verdict_of, language)
-
-
 def verdict_of(row: dict[str, Any], reply: str) -> tuple[float, str]:
     """The score and reason in a reply. Raises VerdictError."""
-    low, high = load_prompt("judge", metric_of(row), row["language"]).front["scale"]
-    return parse_verdict(reply, (low, high))
+    return parse_verdict(reply, metric_in(row["metric"], row["language"]).scale)
 
 
-def read_verdicts(replied: Dataset) -> Dataset:
-    """Each reply as a score and a reason; those that could not be had keep their error."""
+def scored(batch: pa.Table) -> pa.Table:
+    """Each reply as a score and a reason."""
+    rows = batch.select(["metric", "language", "reply"]).to_pylist()
+    verdicts = [verdict_of(row, row["reply"]) for row in rows]
+    batch = batch.append_column("score", pa.array([score for score, _ in verdicts], pa.float64()))
+    batch = batch.append_column("reason", pa.array([why for _, why in verdicts], pa.string()))
+    return batch.append_column("journal_key", batch["reply_key"])
 
-    def read(row: dict[str, Any]) -> dict[str, Any]:
-        metric = {"metric": metric_of(row), "judge": "judge", "journal_key": row["reply_key"]}
-        score, reason = (0.0, "") if row["error"] else verdict_of(row, row["reply"])
-        return {**row, **metric, "score": score, "reason": reason}
 
-    return replied.map(read).materialize()
+def named_step(row: dict[str, Any], run: Stage) -> dict[str, Any]:
+    """A failure that says on what metric, and which judge's."""
+    return {**row, "step": step_of(run, metric=row["metric"], judge=row["judge"])}
 
 
 JOB = Job(
     name="judge",
     main=main,
-    sections={"judge": Api, "budget": Budget},
+    sections={"judge": Api, "judges": Accounts, "judging": Judging, "budget": Budget},
     reads=("answer",),
     sources=("prompts/judge", "prompts/partials", "jobs/llm/offline/judge"),
-    check=check_key("judge"),
+    check=check_judging("alone", wanted_metrics),
 )
 
 if __name__ == "__main__":

@@ -38,16 +38,21 @@ REACH = 6  # characters on each side that can belong to a word with the match
 def shows_banned(text: str, words: tuple[str, ...], language: str) -> bool:
     """The text has one of the words, plain or disguised."""
     line = folded(text)
+    return any(has_word(line, word, words, language) for word in words)
+
+
+def has_word(line: str, word: str, words: tuple[str, ...], language: str) -> bool:
+    """One banned word stands in the folded line; `words` are all of them, by which it is cut up."""
     spelled_out = [
-        match for expression in expressions(words, language) for match in expression.finditer(line)
+        found for each in expressions((word,), language) for found in each.finditer(line)
     ]
     heard = [
-        match
-        for word, expression in near_misses(words, language)
-        for match in expression.finditer(line)
-        if sounds_like(match[0], word) and not is_word(match[0], words)
+        found
+        for plain, each in near_misses((word,), language)
+        for found in each.finditer(line)
+        if sounds_like(found[0], plain) and not is_word(found[0], words)
     ]
-    return any(stands_alone(line, match, words) for match in spelled_out + heard)
+    return any(stands_alone(line, found, words) for found in spelled_out + heard)
 
 
 @cache

@@ -105,7 +105,7 @@ def adds_ingredient(text: str, facts: dict[str, Any], language: str) -> bool:
 def brings_in_foreign(sentence: str, facts: dict[str, Any], language: str) -> bool:
     """Some clause of the sentence claims a foreign ingredient for the product."""
     said = clauses(sentence)
-    for clause, after in zip(said, [*said[1:], ""], strict=True):
+    for clause, after in zip(said, [*said[1:], ""][: len(said)], strict=True):
         for match in pattern(language, "foreign", "names").finditer(clause):
             claimed = is_claimed(clause[: match.start()], clause[match.end() :], after, language)
             if claimed and is_foreign(match[0], facts, language):

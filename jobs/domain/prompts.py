@@ -98,19 +98,26 @@ PLACEHOLDERS = {
     "type": "the content type's front matter",
     "instructions": "the content type's own text",
     "text": "the text to be cleaned or judged",
+    "first": "of two texts to be compared, the one shown as A",
+    "second": "the one shown as B",
     "exemplars": "texts to write like, drawn for one draft",
     "wanted": "the JSON block that states how many pairs are wanted, and of what kind",
     "error": "what was wrong with a reply",
     "fence": "a word that closes the text's fence and cannot be guessed",
 }
 
+SEES = {"facts": "brief", "guide": "guide"}  # what `sees` may name, and the placeholder it opens
+
 
 def refuse_unknown_placeholders(prompt: Prompt, prompts: Path) -> None:
-    """Raise PromptError before any money is spent on a prompt that cannot be rendered."""
-    environment = jinja(prompts)
+    """Raise PromptError before any money is spent on a prompt that cannot be rendered.
+
+    Or on one that would show what its `sees` does not name.
+    """
+    hidden = hidden_from(prompt)
     for template in (str(prompt.front.get("system", "")), prompt.body):
         try:
-            names = meta.find_undeclared_variables(environment.parse(template))
+            names = placeholders(template, jinja(prompts))
         except TemplateError as error:
             raise PromptError(f"{prompt.path.name} is not a valid template: {error}") from error
         unknown = sorted(names - set(PLACEHOLDERS))
@@ -119,6 +126,40 @@ def refuse_unknown_placeholders(prompt: Prompt, prompts: Path) -> None:
                 f"{prompt.path.name} has an unknown placeholder {{{{ {unknown[0]} }}}}; "
                 f"known are {', '.join(sorted(PLACEHOLDERS))}. Correct the file."
             )
+        if names & set(hidden):
+            shown = min(names & set(hidden))
+            raise PromptError(
+                f"{prompt.path.name} shows {{{{ {shown} }}}}, but its sees = "
+                f"{prompt.front['sees']} does not name {hidden[shown]!r}. Add it there, or take "
+                f"the placeholder out; it may stand in a partial that the file includes."
+            )
+
+
+def hidden_from(prompt: Prompt) -> dict[str, str]:
+    """The placeholders that a prompt may not show, with what `sees` would have to name.
+
+    A file without `sees` may show all. Raises PromptError for a `sees` that cannot be read.
+    """
+    sees = prompt.front.get("sees", list(SEES))
+    if not isinstance(sees, list) or not set(sees) <= set(SEES):
+        raise PromptError(
+            f"{prompt.path.name} has sees = {sees!r}; wanted a list of {', '.join(SEES)}, or []."
+        )
+    return {placeholder: name for name, placeholder in SEES.items() if name not in sees}
+
+
+def placeholders(template: str, environment: ImmutableSandboxedEnvironment) -> set[str]:
+    """The names that a template uses, those of the partials it includes with them.
+
+    Raises TemplateError for one that is not valid, lacks a partial, or computes a partial's name.
+    """
+    tree = environment.parse(template)
+    found = set(meta.find_undeclared_variables(tree))
+    for name in meta.find_referenced_templates(tree):
+        if name is None or environment.loader is None:
+            raise TemplateError("the name of a partial that it includes is not written out")
+        found |= placeholders(environment.loader.get_source(environment, name)[0], environment)
+    return found
 
 
 @cache
@@ -227,18 +268,30 @@ def render_cleaning(name: str, brief: Brief, guide: Guide, text: str) -> list[Me
 
 
 def render_judgement(metric: str, brief: Brief, guide: Guide, text: str) -> list[Message]:
-    """What a judge reads about one answer: rubric, facts, the fenced text; not who wrote it."""
+    """What a judge reads about one answer: criteria, what it may see, the fenced text.
+
+    Never who wrote it. `metric` is a file name under prompts/judge/.
+    """
     prompt = load_prompt("judge", metric, brief.language)
     return _about_text(prompt, brief, guide, text)
 
 
+def render_pair(metric: str, brief: Brief, guide: Guide, first: str, second: str) -> list[Message]:
+    """What a judge reads about two answers to one brief, each in a fence of its own."""
+    prompt = load_prompt("judge", metric, brief.language)
+    fence = fingerprint("fence", first, second)
+    seen = _seen(prompt, brief, guide)
+    return render(prompt, **seen, first=first, second=second, fence=fence)
+
+
 def _about_text(prompt: Prompt, brief: Brief, guide: Guide, text: str) -> list[Message]:
+    seen = _seen(prompt, brief, guide)
+    return render(prompt, **seen, text=text, fence=fingerprint("fence", text))
+
+
+def _seen(prompt: Prompt, brief: Brief, guide: Guide) -> dict[str, Any]:
+    """What stands in the prompt beside the text; what it may not show is not even there."""
     kind = content_type(brief.content_type, brief.language)
-    return render(
-        prompt,
-        guide=guide,
-        type=kind,
-        brief=brief_block(brief),
-        text=text,
-        fence=fingerprint("fence", text),
-    )
+    values = {"guide": guide, "type": kind, "brief": brief_block(brief)}
+    hidden = hidden_from(prompt)
+    return {name: value for name, value in values.items() if name not in hidden}

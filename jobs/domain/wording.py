@@ -64,7 +64,7 @@ def asks_for_action(text: str, facts: dict[str, Any], language: str) -> bool:
     parts = [clauses(sentence) for sentence in sentences(with_roles(text, facts), language)]
     for place, said in enumerate(parts):
         at_edge = place in (0, len(parts) - 1)
-        for clause, after in zip(said, [*said[1:], ""], strict=True):
+        for clause, after in zip(said, [*said[1:], ""][: len(said)], strict=True):
             if is_request(clause, after, language, at_edge=at_edge):
                 return True
     return False
