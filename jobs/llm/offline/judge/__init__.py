@@ -2,13 +2,20 @@
 
 It reads the same chat that a paid judge reads and holds the answer against the guide and the facts
 in it. It keeps no state and is told nothing of who wrote the answer.
+
+It knows four questions: a family's rubric (`verdict`), one criterion alone (`alone`), the better of
+two (`answer`), and DeepEval GEval's request about one criterion. Everything else is refused. It is
+made of rules: what it says of creativity and naturalness is a crude stand-in, good for telling a
+broken or flat text from a cared-for one.
 """
 
 from pathlib import Path
 from typing import Any
 
 from jobs.domain.text import fingerprint
-from jobs.llm.offline.judge.case import read_case
+from jobs.llm.offline.judge.answer import answered
+from jobs.llm.offline.judge.case import prompt_in, read_case
+from jobs.llm.offline.judge.question import metric_named, read_question
 from jobs.llm.offline.judge.verdict import as_json, judged
 
 NOT_A_JUDGEMENT = "这里只评审文案：请给出评分标准、品牌指南、产品事实和待评文案。"
@@ -16,10 +23,12 @@ NOT_A_JUDGEMENT = "这里只评审文案：请给出评分标准、品牌指南�
 
 def reply(body: dict[str, Any]) -> str:
     """The assistant's text for an OpenAI chat-completions body."""
+    prompt = prompt_in(body)
+    if metric_named(prompt):
+        question = read_question(prompt)
+        return NOT_A_JUDGEMENT if question is None else answered(question)
     case = read_case(body)
-    if case is None:
-        return NOT_A_JUDGEMENT
-    return as_json(*judged(case))
+    return NOT_A_JUDGEMENT if case is None else as_json(*judged(case))
 
 
 def digest() -> str:

@@ -82,16 +82,19 @@ def flat(text: str, language: str) -> str:
     return re.sub(r"\s*\n\s*", "\n", re.sub(r"[^\S\n]+", " ", kept))
 
 
-def read_case(body: dict[str, Any]) -> Case | None:
-    """The judgement that a chat body asks for; None where it asks for something else."""
+def prompt_in(body: dict[str, Any]) -> str:
+    """The chat's last user message; empty where there is none in plain text."""
     contents = [
         message.get("content")
         for message in body.get("messages") or ()
         if isinstance(message, dict) and message.get("role") == "user"
     ]
-    if not contents or not isinstance(contents[-1], str):
-        return None
-    prompt: str = contents[-1]
+    return contents[-1] if contents and isinstance(contents[-1], str) else ""
+
+
+def read_case(body: dict[str, Any]) -> Case | None:
+    """The judgement that a chat body asks for; None where it asks for something else."""
+    prompt = prompt_in(body)
     answer = ANSWER.search(prompt)
     if answer is None:
         return None
@@ -104,7 +107,7 @@ def read_case(body: dict[str, Any]) -> Case | None:
         return None
     rubric = shown[: layout.start()]
     return Case(
-        guide=_guide(layout, _language(rubric)),
+        guide=guide_of(layout, language_of(rubric)),
         product=product,
         content_type=str(json.loads(blocks[-1]).get("content_type", "")),
         rubric=rubric,
@@ -125,7 +128,8 @@ def _product(block: str) -> Product | None:
         return None
 
 
-def _guide(layout: re.Match[str], language: str) -> Guide:
+def guide_of(layout: re.Match[str], language: str) -> Guide:
+    """The guide whose lines `RULES` matched."""
     brand = NAME_AND_CATEGORY.match(_value(layout["brand"]))
     rules = tuple(line[2:].strip() for line in layout["rules"].splitlines())
     return Guide(
@@ -148,7 +152,12 @@ def _listed(line: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in re.split(r"[、,，]", _value(line)) if word.strip())
 
 
-def _language(rubric: str) -> str:
+def language_of(rubric: str) -> str:
+    """The language that a text is mostly in.
+
+    >>> language_of("评审项：真实（truth）"), language_of("평가 항목: 사실성 (truth)")
+    ('zh', 'ko')
+    """
     han, hangul = len(HAN.findall(rubric)), len(HANGUL.findall(rubric))
     if hangul > 0.1 * len(rubric):
         return "ko"
