@@ -1,4 +1,4 @@
-"""Reading briefs by split: validation is for answering, judging and evaluating alone."""
+"""Reading briefs by split: validation is for answering, judges and evaluating alone."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from jobs.runtime.tables import read_dataset
 if TYPE_CHECKING:
     from ray.data import Dataset
 
-VALIDATION_JOBS = ("answer", "judge", "evaluate")
+VALIDATION_JOBS = ("answer", "examine", "judge", "evaluate")
 
 
 def read_briefs(stage: Stage, *splits: str) -> "Dataset":

@@ -264,8 +264,11 @@ def test_a_lease_is_renewed_while_it_is_held(
 
 @pytest.mark.parametrize(
     ("job", "may"),
-    [("answer", True), ("judge", True), ("evaluate", True), ("generate", False), ("sft", False)],
-)
+    [
+        ("answer", True), ("examine", True), ("judge", True), ("evaluate", True),
+        ("generate", False), ("sft", False),
+    ],
+)  # fmt: skip
 def test_validation_briefs_are_for_few_jobs(house: House, job: str, may: bool) -> None:
     """A stage that may ask goes on to look for the table, which is not there."""
     house.known = {name: house.job(name, lambda stage: 1, ("brief",)) for name in ("brief", job)}
