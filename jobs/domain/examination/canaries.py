@@ -13,7 +13,7 @@ from jobs.domain.examination.worse import (
     sentences,
     worse_versions,
 )
-from jobs.domain.prompts import render_brief
+from jobs.domain.prompts import content_type, render_brief
 from jobs.domain.rows import Brief
 from jobs.domain.text import char_count
 
@@ -58,11 +58,20 @@ def no_copy(subject: Subject, words: Words) -> Iterator[Case]:
 
 
 def terse(subject: Subject, words: Words) -> Iterator[Case]:
-    """Right but terse: better than nothing, and no better than the golden text."""
+    """Right but terse: better than nothing, and no better than the golden text.
+
+    The golden text's own sentences follow the facts' heart up to half the type's shortest length:
+    one sentence where some hundred characters are asked for is no terse copy of that type.
+    """
     brief_id, text = subject.brief.brief_id, terse_text(facts_of(subject), words)
     bounds = [Bound(low=STEP, against=f"empty/{brief_id}")]
     if subject.golden:
         bounds.append(Bound(high=0.0, against=f"golden/{brief_id}"))
+        shortest = content_type(subject.brief.content_type, subject.brief.language).min_chars
+        for sentence in sentences(subject.golden):
+            if char_count(text) >= shortest / 2:
+                break
+            text = joined(text, sentence)
     yield Case("terse", "", subject.brief, text, tuple(bounds))
 
 
