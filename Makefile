@@ -6,6 +6,7 @@ EXTRA ?= $(shell command -v nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
 LOCK := cluster/locks/$(EXTRA).txt
 DEV_LOCK := cluster/locks/dev.txt
 VENV := .venv
+SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
 BIN := $(VENV)/bin
 MARK := $(VENV)/.installed-$(EXTRA)
 UV_FLAGS := $(if $(UV_FIND_LINKS)$(PIP_FIND_LINKS),,--torch-backend=$(if $(filter cpu,$(EXTRA)),cpu,auto))
@@ -16,7 +17,7 @@ export VLLM_NO_USAGE_STATS := 1
 export RAY_USAGE_STATS_ENABLED := 0
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: setup demo test check prove clean
+.PHONY: setup browser demo test check prove clean
 
 setup: $(MARK)
 
@@ -31,7 +32,13 @@ demo: setup
 	$(BIN)/python -m jobs.pipeline configs/demo.toml
 	$(BIN)/python -m serve.ask configs/demo.toml
 
-test: setup
+# The report is tested in a real browser. On Ubuntu, whose package is a snap, put google-chrome there.
+browser:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
+	  $(SUDO) apt-get update -q && \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium; }
+
+test: setup browser
 	$(BIN)/python -m pytest
 
 check: setup

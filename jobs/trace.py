@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.domain.errors import InputError
-from jobs.domain.rows import Answer, Brief, Copy, Draft, Dropped, Failed, Verdict
+from jobs.domain.rows import Answer, Brief, Comparison, Copy, Draft, Dropped, Failed, Verdict
 from jobs.runtime.command import discover, load, speaking, stages_of
 from jobs.runtime.stage import Stage
 from jobs.runtime.tables import MANIFEST, read_table
@@ -21,8 +21,10 @@ ROWS: dict[str, tuple[type, ...]] = {
     "brief": (Brief,),
     "generate": (Draft, Failed),
     "clean": (Copy, Dropped, Failed),
-    "answer": (Answer,),
+    "answer": (Answer, Failed),
     "judge": (Verdict, Failed),
+    "geval": (Verdict, Failed),
+    "compare": (Comparison, Failed),
 }
 SHOWN_ELSEWHERE = {entry.name for entry in fields(Brief)}  # once, at the top
 

@@ -19,13 +19,21 @@ def marked(text: str, guide: Guide, facts: str) -> Markup:
     A number that stands in the facts is a `fact`; any other is a `number`, for a person to check.
     Words are found in other case, full-width forms and around zero-width characters too.
     """
+    parts = (
+        _mark(name, part) if name else escape(part) for name, part in segments(text, guide, facts)
+    )
+    return Markup("").join(parts)
+
+
+def segments(text: str, guide: Guide, facts: str) -> list[tuple[str, str]]:
+    """The same as (class, part of the text); the class of what is not marked is empty."""
     folded, places = _folded(text)
     parts, end = [], 0
     for name, start, stop in _spans(folded, guide, facts):
         first, last = places[start], places[stop - 1] + 1
-        parts += [escape(text[end:first]), _mark(name, text[first:last])]
+        parts += [("", text[end:first]), (name, text[first:last])]
         end = last
-    return Markup("").join([*parts, escape(text[end:])])
+    return [(name, part) for name, part in [*parts, ("", text[end:])] if part]
 
 
 def _mark(name: str, text: str) -> Markup:

@@ -1,46 +1,35 @@
-"""The report: right numbers, everything escaped, nothing fetched, stand-ins named."""
+"""The report: right numbers, all escaped, nothing fetched, stand-ins and unfit judges named."""
 
 import json
-import math
 import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
-from statistics import fmean, pstdev
 from typing import Any
 
 import pytest
 
 from jobs.domain.brand import Guide
-from jobs.domain.errors import StageError
-from jobs.domain.rows import Answer, Brief, Failed, Verdict
-from jobs.report import main
-from jobs.reporting.funnel import Losses, as_records, funnel
-from jobs.reporting.headline import headline, interval
-from jobs.reporting.marks import marked
-from jobs.reporting.page import chart, ticks
-from jobs.reporting.scores import scoreboard
-from jobs.runtime.command import discover, load, stages_of
-from jobs.runtime.stage import DONE, FORMAT, Stage
-from jobs.runtime.tables import write_rows
-
-FACTS = json.dumps(
-    {
-        "name": "烟酰胺净润精华液",
-        "ingredients": [{"name": "烟酰胺", "role": "匀净肤色", "concentration": "5%"}],
-        "price": "189元",
-    },
-    ensure_ascii=False,
+from jobs.domain.errors import InputError, StageError
+from jobs.report import against, main
+from jobs.reporting.marks import marked, segments
+from jobs.reporting.page.answers import brief_cards, browser
+from jobs.reporting.page.charts import Axis, panels, spread
+from jobs.reporting.page.findings import Findings, Judged
+from tests.finished_run import (
+    FACTS,
+    FULL,
+    HOSTILE_REASON,
+    SCORES,
+    SHORT,
+    UNFIT_REASON,
+    answers,
+    config,
+    fill,
+    verdicts,
+    whole_board,
+    write_run,
 )
-SCORES = {  # brief -> model -> score; paid_ad_bab of ys-2 was not judged for base
-    ("ys-1", "paid_ad_bab"): {"golden": 5.0, "sft": 4.0, "base": 2.0},
-    ("ys-2", "paid_ad_bab"): {"golden": 4.0, "sft": 3.0},
-    ("ys-1", "paid_ad_fab"): {"golden": 4.5, "sft": 4.5, "base": 1.0},
-    ("ys-2", "paid_ad_fab"): {"golden": 4.5, "sft": 2.5, "base": 3.0},
-}
-MODELS = ["golden", "sft", "base"]
-HOSTILE = '</p><script>alert("x")</script><img src="https://example.org/a.png">' + "字" * 60
-HOSTILE_REASON = "</details><b onclick='x()'>理由</b>"
 
 
 class Page(HTMLParser):
@@ -81,103 +70,18 @@ class Page(HTMLParser):
         )
 
 
-def config(folder: Path, jobs: Sequence[str]) -> list[Stage]:
-    folder.mkdir(exist_ok=True)
-    path = folder / "small.toml"
-    stages = "".join(f'[[stages]]\njob = "{job}"\n' for job in jobs)
-    head = f'run = "small"\nbrand = "yuansu"\nstorage = "{folder}"\n'
-    path.write_text(head + stages, encoding="utf-8")
-    known = discover()
-    return stages_of(load([str(path)], known), known)
-
-
-def brief(product: str, kind: str) -> dict[str, Any]:
-    return {
-        "brief_id": f"{product}/{kind}", "product_id": product, "split": "val",
-        "new_hero": product == "ys-2", "brand": "yuansu", "language": "zh",
-        "content_type": kind, "facts": FACTS,
-    }  # fmt: skip
-
-
-def answers() -> list[Answer]:
-    return [
-        Answer(
-            **brief(*key), answer_id=f"{'/'.join(key)}@{model}", model=model,
-            text=HOSTILE if model == "base" else "字" * (60 if model == "golden" else 30),
-            finish_reason="reference" if model == "golden" else "stop",
-            prompt_tokens=1, completion_tokens=1,
-        )
-        for key in SCORES
-        for model in MODELS
-    ]  # fmt: skip
-
-
-def verdicts() -> list[Verdict]:
-    return [
-        Verdict(
-            answer_id=f"{product}/{kind}@{model}", brief_id=f"{product}/{kind}", product_id=product,
-            new_hero=product == "ys-2", content_type=kind, model=model, metric="paid_ad",
-            judge="judge", score=score, reason=HOSTILE_REASON, journal_key="k",
-        )
-        for (product, kind), scores in SCORES.items()
-        for model, score in scores.items()
-    ]  # fmt: skip
-
-
-def finish(stage: Stage, **counts: Any) -> None:
-    filled = {"expected": 1, "out": 1, "dropped": 0, "failed": 0, "usd": 0.0, "notes": {}} | counts
-    identity = {"settings": {"brand": "yuansu", stage.name: {"seed": 7}}}
-    record = {"format": FORMAT, "job": stage.job.name, "stage": stage.name, "identity": identity}
-    stage.folder.write_json(DONE, record | {"counts": filled, "seconds": 60.0, "commit": "abc"})
-
-
-def fill(stage: Stage, offline: bool = True) -> None:
-    """What each stage would have left in its folder."""
-    job = stage.job.name
-    counts: dict[str, Any] = {}
-    if job == "brief":
-        write_rows([Brief(**brief(*key)) for key in SCORES], Brief, stage.folder)
-    elif job == "generate":
-        counts = {"expected": 20, "out": 19, "failed": 1, "usd": None}
-    elif job == "clean":
-        reasons = {"banned_word": 3, "near_duplicate": 1}
-        counts = {"expected": 19, "out": 15, "dropped": 4, "usd": 1.25}
-        steps = funnel(Losses(10, 20, 1, reasons, 0))
-        cell = {"copies": 15, "chars": 88.4, "facts_named": 0.515, "encouraged": 1.25}
-        cell |= {"distinct": 0.7, "self_bleu": 0.3, "sampled": 15}
-        counts["notes"] = {
-            "reasons": reasons,
-            "funnel": as_records(steps),
-            "figures": {"paid_ad_pas": cell},
-            "warnings": ["<b>copies</b> are alike"],
-        }
-    elif job == "sft":
-        stage.folder.write_json("curve.json", [{"loss": 3.0, "step": 5}, {"loss": 1.0, "step": 9}])
-    elif job == "answer":
-        write_rows(answers(), Answer, stage.folder)
-    elif job == "judge":
-        write_rows(verdicts(), Verdict, stage.folder)
-        lost = Failed("ys-2/paid_ad_bab@base", "judge", "no_verdict", "judge said <nothing>")
-        write_rows([lost], Failed, stage.folder)
-    elif job == "evaluate":
-        who = {"model": "m", "offline": offline, "hash": "0123456789abcdef"}
-        judge = who | {"rubrics": {"paid_ad": 1}, "failed": 1}
-        board = scoreboard(verdicts(), MODELS) | {"judge": judge, "teacher": who}
-        stage.folder.write_json("scoreboard.json", board)
-    finish(stage, **counts)
-
-
-FULL = ("brief", "generate", "clean", "pretrain", "sft", "answer", "judge", "evaluate", "report")
-SHORT = ("answer", "judge", "evaluate", "report")  # own answers judged, nothing trained
-
-
 def report(folder: Path, jobs: Sequence[str] = FULL, offline: bool = True) -> str:
-    *before, last = config(folder, jobs)
-    for stage in before:
-        fill(stage, offline)
+    last = write_run(folder, jobs, offline)
     counts = main(last)
     assert counts.expected == counts.out == len(answers())
     return last.folder.read_bytes("index.html").decode()
+
+
+def embedded(html: str) -> Any:
+    """The data of the answers' browser."""
+    found = re.search(r'<script type="application/json" id="answers-data">(.*?)</script>', html)
+    assert found is not None
+    return json.loads(found[1])
 
 
 def test_figures(tmp_path: Path) -> None:
@@ -196,7 +100,38 @@ def test_figures(tmp_path: Path) -> None:
     assert page.row("data", "paid_ad_pas") == ["15", "88", "52 %", "1.2", "0.70", "0.30 of 15"]
     assert page.row("lengths", "paid_ad_bab")[:3] == ["50–120", "60 100 % inside", "30 0 % inside"]
     assert page.row("cost", "generate")[-1] == "price not known"
-    assert page.row("cost", "total")[1:] == ["8 min 0 s", "$1.25 + 1 not known"]
+    assert page.row("cost", "total")[1:] == ["10 min 0 s", "$1.25 + 1 not known"]
+    assert page.row("cost", "sft") == ["$0.00", "1 min 15 s"]
+
+
+def test_how_far_scores_can_be_believed(tmp_path: Path) -> None:
+    page = Page(report(tmp_path))
+    # sft − base, by hand: (4-2) and (4.5-1) of ys-1, 2.5-3 of ys-2; two products give no interval.
+    shown = page.row("differences", "sft − base")
+    assert shown == ["+1.67", "–", "3", "2", "–", "sft and base do not clearly differ"]
+    assert page.row("pairs", "sft")[1] == "70 %40 to 90 %3 / 1 / 165 % at equal length"
+    assert page.row("judge", "order bias") == ["0.91", "at most 0.6", "8", "✗ no"]
+    asked = [row[1] for row in page.tables["judge"] if row and row[0] == "order"]
+    assert asked == ["✗ no", "✓ yes"], "a question that was missed stands first"
+    assert page.row("judge", "rubric") == ["0.71", "2", "11", "for tentative conclusions"]
+    assert page.row("measures", "facts named") == ["–", "0.500 n 4", "–"]
+
+
+def test_an_interval_stands_in_its_cell_and_in_the_drawing(tmp_path: Path) -> None:
+    last = write_run(tmp_path, SHORT)
+    board = whole_board(offline=True, lift=0.0, full=False)
+    board["overall"]["sft"] |= {"mean": 3.0, "low": 2.0, "high": 4.0}
+    last.inputs()["evaluate"].folder.write_json("scoreboard.json", board)
+    main(last)
+    html = last.folder.read_bytes("index.html").decode()
+    assert Page(html).row("scores", "overall")[1] == "3.00 2.00 to 4.00 n 4"
+    drawn = re.search(r'aria-label="overall: .*?</svg>', html, re.DOTALL)
+    assert drawn is not None
+    line = drawn[0].split('class="whisker"')[1]
+    ends = dict(re.findall(r'(x1|x2)="([\d.]+)%"', line)[:2])
+    middle = Axis([1, 5]).at(3.0)
+    assert float(ends["x1"]) + float(ends["x2"]) == pytest.approx(2 * middle)
+    assert float(ends["x1"]) == Axis([1, 5]).at(2.0)
 
 
 def test_best_model_is_bold_and_golden_never(tmp_path: Path) -> None:
@@ -208,16 +143,61 @@ def test_best_model_is_bold_and_golden_never(tmp_path: Path) -> None:
 def test_everything_people_or_models_wrote_is_escaped(tmp_path: Path) -> None:
     html = report(tmp_path)
     tags = Page(html).tags
-    assert sum(tag == "script" for tag, _ in tags) == 1
+    assert [attrs.get("type") for tag, attrs in tags if tag == "script"] == [
+        "application/json",
+        None,
+    ]
     assert not [tag for tag, attrs in tags if tag in ("img", "b") or "onclick" in attrs]
-    assert html.count("&lt;script&gt;alert(") == len(SCORES)
-    assert "judge said &lt;nothing&gt;" in html
+    assert html.count("&lt;script&gt;alert(") == 4, "two drafts and two questions"
+    assert "it said &lt;nothing&gt;" in html
+    assert UNFIT_REASON.replace("<", "&lt;").replace(">", "&gt;") in html
+    assert html.count("</script>") == 2
+
+
+def test_the_browser_has_every_answer_with_its_verdicts_failures_and_pairs(tmp_path: Path) -> None:
+    data = embedded(report(tmp_path))
+    shown = {entry["id"]: entry for card in data["briefs"] for entry in card["answers"]}
+    assert {name: "".join(part for _, part in entry["text"]) for name, entry in shown.items()} == {
+        answer.answer_id: answer.text for answer in answers()
+    }
+    said = {verdict.answer_id: verdict.score for verdict in verdicts()}
+    assert {name: entry["score"] for name, entry in shown.items() if entry["verdicts"]} == said
+    assert {entry["verdicts"][0][3] for entry in shown.values() if entry["verdicts"]} == {
+        HOSTILE_REASON
+    }
+    assert shown["ys-2/paid_ad_bab@base"]["failures"][0][2] == "judge said <nothing>"
+    cards = {card["id"]: card for card in data["briefs"]}
+    assert [row[:3] for row in cards["ys-1/paid_ad_bab"]["pairs"]] == [
+        ["base", "sft", "second"],
+        ["sft", "base", "first"],
+    ]
+    assert cards["ys-2/paid_ad_bab"]["unpaired"][0][0] == "sft>base#pair"
+
+
+def test_what_does_not_fit_the_page_is_counted() -> None:
+    judged = Judged(whole_board(True, 0.0, full=False), answers(), verdicts())
+    found = Findings("small", GUIDE, judged)
+    size = max(len(json.dumps(card, ensure_ascii=False).encode()) for card in brief_cards(found))
+    cut = browser(found, most_bytes=2 * size)
+    assert 1 <= len(cut["briefs"]) < len(SCORES)
+    assert cut["left_out"] == len(SCORES) - len(cut["briefs"])
+    assert browser(found)["left_out"] == 0
+
+
+def test_a_draft_is_followed_to_its_copy_or_to_the_reason_it_was_dropped(tmp_path: Path) -> None:
+    html = report(tmp_path)
+    shown = html[html.index('id="history"') : html.index('id="how"')]
+    text = " ".join(re.sub(r"<[^>]+>", " ", shown).split())
+    assert "2 drafts, 1 kept, stray tag" in text
+    assert "✗ dropped: stray tag" in text
+    assert "ys-9/paid_ad_bab#m#2: failed in generate, http_500" in text
 
 
 def test_nothing_is_fetched(tmp_path: Path) -> None:
     html = report(tmp_path)
     loading = {"src", "href", "srcset", "action", "data", "poster", "xlink:href"}
     for tag, attrs in Page(html).tags:
+        assert "style" not in attrs, "the page's own policy would not obey it"
         for name in loading & set(attrs):
             assert str(attrs[name]).startswith(("#", "data:")), (tag, name, attrs[name])
     assert not re.search(r"<style>.*(?:url\(|@import).*</style>", html, re.DOTALL)
@@ -227,13 +207,26 @@ def test_offline_is_said_before_any_figure_and_only_then(tmp_path: Path) -> None
     html = report(tmp_path / "offline")
     assert html.index('role="note"') < html.index('class="verdict"')
     assert "rule-based stand-ins" in html
-    assert 'role="note"' not in report(tmp_path / "paid", offline=False)
+    assert 'role="note"' not in report(tmp_path / "paid", SHORT, offline=False)
+
+
+def test_an_unfit_judge_is_named_before_any_figure(tmp_path: Path) -> None:
+    html = report(tmp_path, offline=False)
+    assert (
+        html.index("is unfit") < html.index("prefers what stands") < html.index('class="verdict"')
+    )
+    assert "is unfit" not in report(tmp_path / "unexamined", SHORT)
 
 
 def test_stages_that_the_run_lacks_are_left_out(tmp_path: Path) -> None:
-    page = Page(report(tmp_path, SHORT))
-    assert {"data", "training"}.isdisjoint(page.tables)
+    html = report(tmp_path, SHORT)
+    page = Page(html)
+    assert {"data", "training", "pairs", "history"}.isdisjoint(page.tables)
+    assert "no examination of its judge" in html
     assert page.row("scores", "overall")[1] == "3.50 n 4"
+    ids = {attrs["id"] for _, attrs in page.tags if "id" in attrs}
+    links = {str(attrs["href"])[1:] for tag, attrs in page.tags if tag == "a"}
+    assert links <= ids
 
 
 def test_unfinished_evaluation_is_refused(tmp_path: Path) -> None:
@@ -244,35 +237,46 @@ def test_unfinished_evaluation_is_refused(tmp_path: Path) -> None:
         main(last)
 
 
-def judged(scores: dict[str, tuple[float, float]]) -> list[Verdict]:
-    return [
-        Verdict(
-            "a", product, product, False, "paid_ad_bab", model, "paid_ad", "judge", score, "r", "k"
-        )
-        for product, pair in scores.items()
-        for model, score in zip(("sft", "base"), pair, strict=True)
-    ]
+def two_runs(folder: Path) -> tuple[str, str]:
+    """A run and another whose sft was set otherwise and scored 1 higher."""
+    for name, lift in (("now", 1.0), ("was", 0.0)):
+        *before, _ = config(folder, ("sft", *SHORT), name)
+        for stage in before:
+            fill(stage, lift=lift, full=False)
+    return str(folder / "now"), str(folder / "was")
 
 
-@pytest.mark.parametrize(
-    ("pairs", "said"),
-    [
-        ([(4.0, 3.0)] * 6, "beat base (3.00) by 1.00"),
-        ([(4.0, 3.0), (3.0, 4.0)] * 3, "did not clearly differ"),
-        ([(4.0, 3.0)] * 2, "too few products"),
-    ],
-)
-def test_headline_calls_a_win_only_what_is_one(pairs: list[tuple[float, float]], said: str) -> None:
-    found = judged({f"p{number}": pair for number, pair in enumerate(pairs)})
-    overall = scoreboard(found, ["sft", "base"])["overall"]
-    assert said in headline(overall, set(), found)
+def test_two_runs_are_told_apart(tmp_path: Path) -> None:
+    written = against(two_runs(tmp_path))
+    html = Path(written.address).read_text(encoding="utf-8")
+    page = Page(html)
+    assert page.row("scores", "overall")[2:4] == ["4.50 n 4", "3.50 n 4"]
+    assert page.row("differences", "sft")[:2] == ["all", "+1.00"]
+    assert page.row("differences", "base")[:2] == ["all", "+0.00"]
+    assert page.row("settings", "sft") == ["sft.seed", "8", "7"]
+    assert "Scored the same in both: golden, base" in html
+    assert not [tag for tag, attrs in page.tags if tag in ("img", "b") or "onclick" in attrs]
 
 
-def test_interval_is_near_the_normal_one() -> None:
-    values = [math.sin(number) for number in range(60)]
-    error = 1.96 * pstdev(values) / math.sqrt(60)
-    span = interval({f"p{number}": [value] for number, value in enumerate(values)})
-    assert span == pytest.approx((fmean(values) - error, fmean(values) + error), abs=0.03)
+def test_other_judges_make_two_runs_hard_to_compare(tmp_path: Path) -> None:
+    now, was = two_runs(tmp_path)
+    path = Path(was) / "evaluate" / "scoreboard.json"
+    assert "judges differ" not in Path(against((now, was)).address).read_text(encoding="utf-8")
+    board = json.loads(path.read_text(encoding="utf-8"))
+    board["judge"]["hash"] = "another"
+    path.write_text(json.dumps(board), encoding="utf-8")
+    assert "judges differ" in Path(against((now, was)).address).read_text(encoding="utf-8")
+
+
+def test_a_run_is_named_by_its_config_or_its_folder(tmp_path: Path) -> None:
+    now, was = two_runs(tmp_path)
+    by_folder = against((now, was))
+    first = Path(by_folder.address).read_bytes()
+    assert against((f"{now}.toml", f"{was}.toml")) == by_folder
+    assert Path(by_folder.address).read_bytes() == first
+    for places in ((now, str(tmp_path / "none")), (now, now)):
+        with pytest.raises(InputError):
+            against(places)
 
 
 GUIDE = Guide("原素方程", "zh", "护肤", "", "", (), ("屏障",), ("神器", "yyds"))
@@ -299,20 +303,43 @@ def test_marks(text: str, marks: list[tuple[str, str]]) -> None:
     assert plain == text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def test_chart_places_points_on_its_axes() -> None:
+def test_segments_are_the_text_in_parts() -> None:
+    text = "<b>屏障</b> 与👩‍🔬 神器"
+    parts = segments(text, GUIDE, FACTS)
+    assert "".join(part for _, part in parts) == text
+    assert [part for part in parts if part[0]] == [("encouraged", "屏障"), ("banned", "神器")]
+
+
+def test_curves_stand_on_their_axes() -> None:
     unknown = {"loss": float("nan"), "step": 60}
-    drawn = chart([{"loss": 4.0, "step": 50}, unknown, {"eval_loss": 2.0, "step": 100}])
-    assert drawn is not None
-    plot = drawn["plot"]
-    x, y = (plot["left"] + plot["right"]) / 2, (plot["top"] + plot["bottom"]) / 2
-    assert drawn["lines"]["training loss"] == [(x, plot["top"])]
-    assert drawn["lines"]["dev loss"] == [(plot["right"], y)]
-    assert chart([{"train_runtime": 3.0, "step": 5}]) is None
+    log = [{"loss": 4.0, "step": 50}, unknown, {"eval_loss": 2.0, "step": 100, "reward": -0.5}]
+    drawn = {panel["title"]: panel for panel in panels(log)}
+    assert list(drawn) == ["loss", "reward"]
+    left, right = Axis([0, 1]).at(0), Axis([0, 1]).at(1)
+    assert drawn["loss"]["lines"]["training loss"] == [((left + right) / 2, 100 - right)]
+    assert drawn["loss"]["lines"]["dev loss"] == [(right, 50.0)]
+    assert drawn["reward"]["y_ticks"][0][0].startswith("−"), "a reward may lie below zero"
+    assert panels([{"train_runtime": 3.0, "step": 5}]) == []
 
 
-@pytest.mark.parametrize("high", [0.0, 0.013, 1.0, 3.7, 96.0, 100.0, 12345.0])
-def test_ticks_reach_the_highest_value(high: float) -> None:
-    found = ticks(high)
-    assert found[0] == 0
-    assert found[-1] >= high
-    assert found[-2] < (high or 1)
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [
+        (0.0, 0.0),
+        (0.0, 0.013),
+        (0.0, 3.7),
+        (-0.31, 0.52),
+        (0.0, 96.0),
+        (5.0, 12345.0),
+        (-2.0, -2.0),
+    ],
+)
+def test_an_axis_holds_its_values_in_few_round_steps(low: float, high: float) -> None:
+    ticks = spread(low, high).ticks
+    assert ticks[0] <= low
+    assert ticks[-1] >= high
+    assert 2 <= len(ticks) <= 9
+    if high > low:
+        step = ticks[1] - ticks[0]
+        assert ticks[0] > low - step - 1e-9
+        assert ticks[-1] < high + step + 1e-9
