@@ -2,9 +2,8 @@
 
 A catalogue has a few hundred names and each is in many copies; a model that is trained on them
 writes what it remembers where a new product's name should stand. Here product and ingredients get
-names that no catalogue has, in brief and copy alike. What a product's name has of its ingredients'
-names it keeps: to tell the two apart is half of copying them. Concentrations change too, and some
-go: where nearly every first ingredient has one, a model gives it to those that have none.
+names that no catalogue has, in brief and copy alike, and all else stays as it was. What a product's
+name has of its ingredients' names it keeps: to tell the two apart is half of copying them.
 """
 
 import json
@@ -18,32 +17,6 @@ from jobs.domain.text import common_characters
 
 IDEOGRAPHS = re.compile(r"[\u4e00-\u9fff]")
 WORDS = re.compile(r"[^\W\d_]+")
-PERCENT = re.compile(r"\d+(?:\.\d+)?%")
-PERCENTS = (
-    0.01,
-    0.05,
-    0.1,
-    0.2,
-    0.3,
-    0.5,
-    0.8,
-    1,
-    1.5,
-    2,
-    2.5,
-    3,
-    4,
-    5,
-    6,
-    8,
-    10,
-    12,
-    15,
-    18,
-    20,
-    25,
-)
-WITHOUT, OTHER = 0.3, 0.4  # shares of concentrations that go, and that become another
 
 
 class Renamer:
@@ -92,8 +65,7 @@ class Renamer:
                 return {key: swapped(one) for key, one in value.items()}
             return [swapped(one) for one in value] if isinstance(value, list) else value
 
-        content, text = with_other_amounts(swapped(content), swapped(text), rng)
-        return json.dumps(content, ensure_ascii=False), text
+        return json.dumps(swapped(content), ensure_ascii=False), swapped(text)
 
     def _ingredient(self, name: str, roots: dict[str, str], rng: Random) -> str:
         for part, root in roots.items():
@@ -128,38 +100,6 @@ class Renamer:
 
     def _joined(self, *parts: str) -> str:
         return ("" if self.language == "zh" else " ").join(parts)
-
-
-def with_other_amounts(
-    content: dict[str, Any], text: str, rng: Random
-) -> tuple[dict[str, Any], str]:
-    """Facts and text with some concentrations changed, some gone from both.
-
-    One goes only where each mention of it stands right before its ingredient, so that the sentence
-    stays whole. What two ingredients share stays: the text does not say whose it is.
-
-    >>> facts = {"ingredients": [{"name": "泛醇", "concentration": "5%"}]}
-    >>> seen = {with_other_amounts(facts, "用的是5%泛醇。", Random(seed))[1] for seed in range(40)}
-    >>> "用的是泛醇。" in seen, "用的是5%泛醇。" in seen, len(seen) > 4
-    (True, True, True)
-    """
-    entries = [dict(entry) for entry in content.get("ingredients", ())]
-    given = [entry.get("concentration") for entry in entries]
-    for entry in entries:
-        amount, chance = str(entry.get("concentration") or ""), rng.random()
-        if not PERCENT.fullmatch(amount) or given.count(amount) > 1:
-            continue
-        mention = re.compile(rf"(?<![\d.]){re.escape(amount)}")
-        before_name = re.compile(rf"{mention.pattern}\s?(?={re.escape(entry['name'])})")
-        if chance < WITHOUT and len(mention.findall(text)) == len(before_name.findall(text)):
-            del entry["concentration"]
-            text = before_name.sub("", text)
-        elif chance < WITHOUT + OTHER:
-            new = f"{rng.choice(PERCENTS):g}%"
-            if new not in given:
-                entry["concentration"] = new
-                text = mention.sub(new, text)
-    return {**content, **({"ingredients": entries} if entries else {})}, text
 
 
 def shared_parts(name: str, ingredients: Sequence[str], language: str) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from jobs.domain.brand import BRANDS, facts_json, load_guide
 from jobs.domain.catalog import read_products
-from jobs.domain.renaming import Renamer, with_other_amounts
+from jobs.domain.renaming import Renamer
 
 ENGLISH: dict[str, Any] = {
     "name": "Calm Barrier Cream",
@@ -22,8 +22,7 @@ KOREAN: dict[str, Any] = {
 
 
 def without_names(facts: dict[str, Any]) -> dict[str, Any]:
-    """What stays: all but names and concentrations."""
-    ingredients = [{**entry, "name": "", "concentration": ""} for entry in facts["ingredients"]]
+    ingredients = [{**entry, "name": ""} for entry in facts["ingredients"]]
     return {**facts, "name": "", "ingredients": ingredients}
 
 
@@ -102,26 +101,3 @@ def test_a_name_of_one_character_stays() -> None:
         source,
         "水里有盐",
     )
-
-
-def test_concentrations_change_in_brief_and_text_alike_and_some_go_from_both() -> None:
-    """A catalogue gives nearly every first ingredient one: a model would give it to all."""
-    facts = {
-        "name": "夜露乳",
-        "ingredients": [
-            {"name": "泛醇", "concentration": "5%"},
-            {"name": "甘油", "concentration": "15%"},
-            {"name": "尿素", "concentration": "2%"},
-            {"name": "海藻糖", "concentration": "2%"},
-        ],
-    }
-    text = "5%泛醇和15%甘油；15%不算多。2%尿素，2%海藻糖。"
-    without = 0
-    for seed in range(60):
-        new, other = with_other_amounts(facts, text, Random(seed))
-        first, second, third, fourth = (one.get("concentration", "") for one in new["ingredients"])
-        assert other == f"{first}泛醇和{second}甘油；{second}不算多。2%尿素，2%海藻糖。"
-        assert second and (third, fourth) == ("2%", "2%")
-        without += not first
-    assert 8 <= without <= 28
-    assert facts["ingredients"][0]["concentration"] == "5%"
