@@ -141,7 +141,12 @@ def told(reply: Reply) -> str:
 
 
 def ask_all(
-    dataset: Dataset, endpoint: Endpoint, question: Question, *, shape: ApiShape
+    dataset: Dataset,
+    endpoint: Endpoint,
+    question: Question,
+    *,
+    shape: ApiShape,
+    actor: type[Ask] = Ask,
 ) -> Dataset:
     """Every row with the columns of `Replied`, in the object store: each call is made once.
 
@@ -158,7 +163,7 @@ def ask_all(
     replied: Dataset = (
         dataset.repartition(target_num_rows_per_block=rows)
         .map_batches(
-            Ask,
+            actor,
             fn_constructor_args=(endpoint, question, shape.in_flight),
             batch_format="pyarrow",
             batch_size=rows,

@@ -14,7 +14,7 @@ from jobs.domain.errors import SettingsError
 from jobs.domain.metrics import named
 from jobs.llm.accounts import account, check_account, in_role
 from jobs.llm.api import Api
-from jobs.llm.asking import Question, ask_all, bill
+from jobs.llm.asking import Ask, Question, ask_all, bill
 from jobs.llm.reach import reach
 from jobs.llm.shapes import Shape
 from jobs.runtime.config import Section
@@ -89,7 +89,7 @@ def wanted_metrics(stage: Stage) -> tuple[str, ...]:
 
 
 def ask_panel(
-    run: Stage, wanted: Dataset, question: Question
+    run: Stage, wanted: Dataset, question: Question, actor: type[Ask] = Ask
 ) -> tuple[Dataset, list[dict[str, Any]]]:
     """Every row once for each judge, with the columns of `Replied` and `judge`; and the bills."""
     parts: list[Dataset] = []
@@ -98,7 +98,7 @@ def ask_panel(
     with Watch(run.stage_id, wanted.count() * len(judges)):
         for name, judge in judges.items():
             with reach(judge, "judge") as endpoint:
-                replied = ask_all(wanted, endpoint, question, shape=run.profile.api)
+                replied = ask_all(wanted, endpoint, question, shape=run.profile.api, actor=actor)
                 parts.append(replied.map_batches(said_by(name), batch_format="pyarrow"))
                 bills[endpoint.journal.address] = {**bill(endpoint), "judge": name}
     union = parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]

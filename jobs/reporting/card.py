@@ -1,7 +1,7 @@
 """The data set's card: a README.md as Hugging Face's hub reads it, from counted figures alone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ class CopySet:
     kinds: Mapping[str, Mapping[str, float]]  # content type -> copies, means, diversity
     funnel: Sequence[Step]
     warnings: Sequence[str]
+    files: Mapping[str, str] = field(default_factory=dict)  # split -> its files; {}: as in the run
+    licence: str = ""  # as the hub names it; empty: not stated
 
     @property
     def copies(self) -> int:
@@ -42,7 +44,8 @@ def size_category(rows: int) -> str:
 
 
 def front_matter(found: CopySet) -> dict[str, Any]:
-    """What the hub reads. No license: that is for whoever publishes."""
+    """What the hub reads. No license where whoever publishes has not named one."""
+    files = [{"split": split, "path": path} for split, path in found.files.items()]
     return {
         "language": [found.guide.language],
         "pretty_name": f"{found.guide.name}: copy in house style",
@@ -52,7 +55,8 @@ def front_matter(found: CopySet) -> dict[str, Any]:
         "language_creators": ["machine-generated"],
         "source_datasets": ["original"],
         "tags": ["advertising", "synthetic", *sorted(found.kinds)],
-        "configs": [{"config_name": "default", "data_files": "Copy/*.parquet"}],
+        "configs": [{"config_name": "default", "data_files": files or "Copy/*.parquet"}],
+        **({"license": found.licence} if found.licence else {}),
     }
 
 

@@ -151,6 +151,7 @@ def trainer_class(settings: Sft, shape: TrainShape) -> Any:
             labels_BT = inputs["labels"]
             others = {key: value for key, value in inputs.items() if key != "labels"}
             first = int((labels_BT != IGNORED).any(0).nonzero()[0])
+            first = max(1, first // ROUNDED * ROUNDED)
             kept = torch.arange(first - 1, labels_BT.shape[1] - 1)
             outputs = model(**others, use_cache=False, logits_to_keep=kept)
             targets_BK = labels_BT[:, first:]
@@ -174,6 +175,7 @@ def trainer_class(settings: Sft, shape: TrainShape) -> Any:
 
 OTHER_LOSSES = frozenset({"loss_type", "label_smoothing_factor"})
 IGNORED = -100  # the label of tokens without a loss
+ROUNDED = 32  # tokens: oneDNN compiles a kernel for every shape that it meets on a CPU
 
 
 def lora_config(settings: Sft) -> Any:
@@ -205,6 +207,7 @@ def sft_arguments(settings: Sft, shape: TrainShape, folder: str) -> Any:
         "activation_checkpointing": on_gpu,
         "model_init_kwargs": model,
         "dataloader_pin_memory": on_gpu,
+        "pad_to_multiple_of": "auto" if on_gpu else ROUNDED,
     }
     return SFTConfig(
         output_dir=folder,
