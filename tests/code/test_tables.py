@@ -52,6 +52,7 @@ def test_schemas_by_hand() -> None:
         "content_type: string not null",
         "model: string not null",
         "metric: string not null",
+        "judge: string not null",
         "score: double not null",
         "reason: string not null",
         "journal_key: string not null",

@@ -19,7 +19,9 @@ STAGES = (
     "sft",
     "merge",
     "answer",
+    "examine",
     "judge",
+    "compare",
     "evaluate",
     "report",
 )
@@ -60,10 +62,10 @@ def test_no_draft_is_lost_between_generate_and_clean(journey: Journey) -> None:
     assert f"| pieces | {len(kept)} |" in card
 
 
-def test_validation_is_read_by_answer_judge_and_evaluate_alone(journey: Journey) -> None:
+def test_validation_is_read_by_answer_and_what_judges_it_alone(journey: Journey) -> None:
     validation = {b.product_id for b in rows(journey, "brief", Brief) if b.split == "val"}
     assert len(validation) == 3
-    readers = ("answer", "judge", "evaluate", "report")
+    readers = ("answer", "examine", "judge", "compare", "evaluate", "report")
     for path in journey.folder.rglob("*.parquet"):
         stage = path.relative_to(journey.folder).parts[0]
         names = pq.read_schema(path).names

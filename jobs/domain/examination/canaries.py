@@ -71,7 +71,7 @@ def terse(subject: Subject, words: Words) -> Iterator[Case]:
         for sentence in sentences(subject.golden):
             if char_count(text) >= shortest / 2:
                 break
-            text = joined(text, sentence)
+            text = joined(text, sentence.strip())
     yield Case("terse", "", subject.brief, text, tuple(bounds))
 
 
