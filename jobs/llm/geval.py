@@ -21,14 +21,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ray.data import Dataset
-
 from jobs.domain.errors import PromptError
 from jobs.domain.prompts import Message, brief_block, load_prompt
 from jobs.domain.rows import Brief
 from jobs.domain.text import fingerprint
 from jobs.domain.verdicts import parse_verdict
-from jobs.llm.asking import Ask, Question, ask_all, told
+from jobs.llm.asking import Ask, Question, told
 from jobs.llm.faults import Fault
 from jobs.llm.shapes import Shape
 from jobs.runtime.tables import brief_columns
@@ -38,11 +36,9 @@ if TYPE_CHECKING:
 
     from jobs.llm.client import Endpoint
     from jobs.llm.replies import Reply
-    from jobs.runtime.profile import ApiShape
 
 METRIC = "metric"  # the column that names a row's file under prompts/judge/
 SCALE = (0.0, 10.0)  # that GEval's own prompt asks for
-ROWS_AT_ONCE = 64  # of a batch
 # Set before deepeval is imported, which would read .env files and report its use to its makers.
 QUIET = {
     "DEEPEVAL_TELEMETRY_OPT_OUT": "1",
@@ -97,7 +93,7 @@ def on_verdict_scale(score: float) -> float:
 
 
 def verdict_of(result: str) -> tuple[float, str]:
-    """Score, 1.0 to 5.0, and reason in what `measure_all` left in the column `reply`."""
+    """Score, 1.0 to 5.0, and reason in what `Measure` left in the column `reply`."""
     score, reason = parse_verdict(result, (0.0, 1.0))
     return on_verdict_scale(score), reason
 
@@ -215,14 +211,3 @@ def geval_shape(language: str) -> Shape:
         return parse_verdict(reply, SCALE)
 
     return Shape("geval", SCHEMA, check, language)
-
-
-def measure_all(
-    dataset: Dataset, endpoint: "Endpoint", question: Question, *, shape: "ApiShape"
-) -> Dataset:
-    """Every row with the columns of `Replied`; `reply` is GEval's result, see `verdict_of`.
-
-    The question's build is `prompt_of`; rows have the columns of a brief, `text` and `metric`.
-    Raises StageError as `ask_all` does.
-    """
-    return ask_all(dataset, endpoint, question, shape=shape, actor=Measure)

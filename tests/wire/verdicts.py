@@ -1,8 +1,8 @@
 """A judge to order: a real HTTP server in a process of its own that keeps every body as it came.
 
-`python -m tests.wire.verdicts --said JSON`: a request whose body holds one of the keys is answered
-with that key's value, any other with VERDICT. GET /test/bodies gives the bodies, in base64, and
-/test/times when each came, in seconds.
+`python -m tests.wire.verdicts --said JSON --delay S`: a request whose body holds one of the keys is
+answered with that key's value, any other with VERDICT. GET /test/bodies gives the bodies, in
+base64, and /test/times when each came, in seconds.
 """
 
 import argparse
@@ -32,8 +32,8 @@ DELAY_S = 0.01
 class Judge:
     """Answers by what stands in a request, and keeps what it was sent."""
 
-    def __init__(self, said: Mapping[str, str]) -> None:
-        self.said = said
+    def __init__(self, said: Mapping[str, str], delay_s: float) -> None:
+        self.said, self.delay_s = said, delay_s
         self.bodies: list[bytes] = []
         self.times: list[float] = []
 
@@ -43,7 +43,7 @@ class Judge:
         self.times.append(time.monotonic())
         text = body.decode()
         found = next((reply for key, reply in self.said.items() if key in text), VERDICT)
-        await asyncio.sleep(DELAY_S)
+        await asyncio.sleep(self.delay_s)
         return web.json_response(completion(found))
 
     async def tell(self, request: web.Request) -> web.Response:
@@ -53,8 +53,8 @@ class Judge:
         return web.json_response(self.times)
 
 
-async def serve(said: Mapping[str, str]) -> None:
-    judge = Judge(said)
+async def serve(said: Mapping[str, str], delay_s: float) -> None:
+    judge = Judge(said, delay_s)
     app = web.Application(client_max_size=2**22)
     app.router.add_post("/v1/chat/completions", judge.complete)
     app.router.add_get("/test/bodies", judge.tell)
@@ -92,9 +92,12 @@ class Sitting:
 
 
 @contextmanager
-def sitting(said: Mapping[str, str] | None = None) -> Iterator[Sitting]:
+def sitting(
+    said: Mapping[str, str] | None = None, *, delay_s: float = DELAY_S
+) -> Iterator[Sitting]:
     """Such a judge on loopback while the block runs."""
     line = [sys.executable, "-m", "tests.wire.verdicts", "--said", json.dumps(said or {})]
+    line += ["--delay", str(delay_s)]
     with subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             told = process.stdout.readline() if process.stdout else ""
@@ -108,4 +111,6 @@ def sitting(said: Mapping[str, str] | None = None) -> Iterator[Sitting]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--said", type=json.loads, default={})
-    asyncio.run(serve(parser.parse_args().said))
+    parser.add_argument("--delay", type=float, default=DELAY_S)
+    told = parser.parse_args()
+    asyncio.run(serve(told.said, told.delay))
