@@ -36,6 +36,7 @@ class Offline(Section):
     mend_failure: float = Field(default=0.05, ge=0, le=1)
     repeated_pair: float = Field(default=0.08, ge=0, le=1, description="of proposed pairs")
     broken_json: float = Field(default=0.05, ge=0, le=1, description="of replies with pairs")
+    bad_negative: float = Field(default=0.08, ge=0, le=1, description="of negatives: no good pair")
 
 
 def source_digest(folder: str) -> str:
@@ -80,7 +81,7 @@ def purse(stage: Stage, journals: Folder, usd: float) -> Any:
 
 @contextmanager
 def reach(stage: Stage, role: str) -> Iterator[Endpoint]:
-    """The endpoint of the section `role` (teacher or judge) while the block runs.
+    """The endpoint of the section `role` (teacher, judge or rater) while the block runs.
 
     Raises SettingsError for a missing key, StageError where the stand-in does not start.
     """

@@ -1,4 +1,4 @@
-"""Serve a stand-in.   python -m jobs.llm.offline teacher|judge [--port N] [--settings JSON]"""
+"""Serve a stand-in: python -m jobs.llm.offline teacher|judge|rater [--port N] [--settings JSON]"""
 
 import argparse
 import asyncio
@@ -29,14 +29,21 @@ def judge(settings: dict[str, Any]) -> Answer:
     return lambda body: (reply(body), ())
 
 
+def rater(settings: dict[str, Any]) -> Answer:
+    """The rater's answers; it takes no settings."""
+    from jobs.llm.offline.rater import reply
+
+    return lambda body: (reply(body), ())
+
+
 def main() -> None:
     """Parse the command line and serve."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("role", choices=["teacher", "judge"])
+    parser.add_argument("role", choices=["teacher", "judge", "rater"])
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--settings", type=json.loads, default={})
     chosen = parser.parse_args()
-    answer = {"teacher": teacher, "judge": judge}[chosen.role](chosen.settings)
+    answer = {"teacher": teacher, "judge": judge, "rater": rater}[chosen.role](chosen.settings)
     asyncio.run(serve(application(answer), chosen.port))
 
 
