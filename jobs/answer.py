@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
@@ -20,7 +20,7 @@ from jobs.domain.errors import InputError, SettingsError
 from jobs.domain.golden import read_golden
 from jobs.domain.prompts import Message, render_brief, render_guided
 from jobs.domain.rows import Answer, Brief, Failed
-from jobs.engines.models import BaseModelSettings, check_base, model_path
+from jobs.engines.models import BaseModelSettings, model_path
 from jobs.engines.writer import Engine, Writer
 from jobs.llm.accounts import Accounts, account, check_account, in_role
 from jobs.llm.asking import Question, ask_all, bill, total_usd
@@ -33,7 +33,7 @@ from jobs.runtime.config import Section
 from jobs.runtime.passthrough import check_passthrough, class_fields
 from jobs.runtime.progress import Watch
 from jobs.runtime.stage import Counts, Job, Stage
-from jobs.runtime.tables import brief_columns, write_dataset
+from jobs.runtime.tables import brief_columns, union, write_dataset
 
 SECONDS = "seconds"  # a column of written answers: each one's share of its batch's time
 SAMPLING_OURS = frozenset({"n", "max_tokens", "temperature", "seed", "prompt_logprobs", "logprobs"})
@@ -43,7 +43,7 @@ class Candidate(Section):
     """One model in the comparison."""
 
     name: str = Field(description="how tables and reports call it")
-    source: Literal["golden", "base", "merge", "api"] = Field(description="where it comes from")
+    source: str = Field(description="golden, base, api, or the stage that wrote the model")
     guided: bool = Field(default=False, description="the brand's guide is in its prompt")
     account: str = Field(default="", description="of source api: [accounts.*]")
 
@@ -115,11 +115,6 @@ def main(run: Stage) -> Counts:
     notes = {"costs": costs, **({"paid": bills} if bills else {})}
     total = briefs.count() * len(names)
     return Counts(total, out, failed=failed, usd=total_usd(bills), notes=notes)
-
-
-def union(parts: Sequence[Dataset]) -> Dataset:
-    """All rows of some datasets; Ray Data refuses the union of one."""
-    return parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]
 
 
 def chats(briefs: Dataset, candidates: Sequence[Candidate], run: Stage) -> Dataset:
@@ -254,11 +249,18 @@ def answer_id(row: dict[str, Any]) -> str:
     return str(row["answer_id"])
 
 
+def writers(stage: Stage) -> list[str]:
+    """The stages of the config whose models the candidates are."""
+    there = {spec.folder for spec in stage.config.stages}
+    sources = (candidate.source for candidate in stage.settings(AnswerSettings).candidates)
+    return [name for name in dict.fromkeys(sources) if name in there]
+
+
 def check_candidates(stage: Stage) -> None:
     """Raises what is amiss with the base or with the account of a model behind an API."""
     for candidate in stage.settings(AnswerSettings).candidates:
-        if candidate.source == "base":
-            check_base(stage)
+        if candidate.source not in ("golden", "api"):
+            model_path(stage, candidate.source)
         if candidate.source == "api":
             check_account(stage, account(stage, "accounts", candidate.account))
 
@@ -273,7 +275,8 @@ JOB = Job(
         "offline": Offline,
         "budget": Budget,
     },
-    reads=("brief", "pretrain", "merge"),
+    reads=("brief", "pretrain"),
+    reads_named=writers,
     sources=(
         "configs/brands/{brand}",
         "prompts/chat",

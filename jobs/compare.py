@@ -23,19 +23,18 @@ from jobs.domain.metrics import fitting
 from jobs.domain.prompts import Message, content_type, render_pair
 from jobs.domain.rows import Answer, Brief, Comparison, Failed
 from jobs.domain.text import fingerprint
-from jobs.domain.verdicts import CHOICES, parse_choice
+from jobs.domain.verdicts import parse_winner
 from jobs.llm.accounts import Accounts
 from jobs.llm.api import Api
 from jobs.llm.asking import Question, total_usd
 from jobs.llm.budget import Budget
-from jobs.llm.judges import Judging, ask_panel, check_judging, panel, reply_shape, step_of
+from jobs.llm.judges import Judging, ask_panel, check_judging, pair_shape, panel, step_of
 from jobs.runtime.command import start
 from jobs.runtime.config import Section
 from jobs.runtime.stage import Counts, Job, Stage
 from jobs.runtime.tables import brief_columns, read_rows, write_dataset
 
 ROWS_IN_A_BLOCK = 100  # briefs, each with what every model wrote
-WINNER = {"A": "first", "B": "second", "tie": "tie"}
 
 
 class Compare(Section):
@@ -70,8 +69,8 @@ def main(run: Stage) -> Counts:
         texts = json.loads(row["texts"])
         return render_pair(row["metric"], Brief(**brief_columns(row)), guide, *texts)
 
-    shape = reply_shape("better", {"type": "string", "enum": [*CHOICES]}, choice, guide.language)
-    replied, bills = ask_panel(run, wanted, Question(build, comparison_id, run.name, shape=shape))
+    question = Question(build, comparison_id, run.name, shape=pair_shape(guide.language))
+    replied, bills = ask_panel(run, wanted, question)
     ok, broken = replied.filter(expr=col("error") == ""), replied.filter(expr=col("error") != "")
     out = write_dataset(ok.map_batches(chosen, batch_format="pyarrow"), Comparison, run.folder)
     failed = write_dataset(broken.map(functools.partial(named_step, run=run)), Failed, run.folder)
@@ -153,15 +152,10 @@ def comparison_id(row: dict[str, Any]) -> str:
     return str(row["comparison_id"])
 
 
-def choice(row: dict[str, Any], reply: str) -> tuple[str, str]:
-    """The choice and reason in a reply. Raises VerdictError."""
-    return parse_choice(reply)
-
-
 def chosen(batch: pa.Table) -> pa.Table:
     """Each reply as a winner and a reason."""
-    said = [parse_choice(reply) for reply in batch["reply"].to_pylist()]
-    batch = batch.append_column("winner", pa.array([WINNER[one] for one, _ in said], pa.string()))
+    said = [parse_winner(reply) for reply in batch["reply"].to_pylist()]
+    batch = batch.append_column("winner", pa.array([winner for winner, _ in said], pa.string()))
     batch = batch.append_column("reason", pa.array([why for _, why in said], pa.string()))
     return batch.append_column("journal_key", batch["reply_key"])
 

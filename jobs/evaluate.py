@@ -12,11 +12,11 @@ from jobs.domain.metrics import metrics
 from jobs.domain.prompts import PROMPTS, load_prompt
 from jobs.domain.rows import Answer, Comparison, Failed, Verdict
 from jobs.domain.text import char_count, fingerprint
-from jobs.llm.accounts import Accounts
+from jobs.llm.accounts import Accounts, models_of
 from jobs.llm.api import Api
 from jobs.llm.judges import Judging, judge_accounts
 from jobs.llm.reach import source_digest
-from jobs.llm.teachers import Teachers, accounts
+from jobs.llm.teachers import accounts
 from jobs.reporting.measures import rules
 from jobs.reporting.preference import Resampling, preferences
 from jobs.reporting.scores import scoreboard
@@ -61,7 +61,7 @@ def main(run: Stage) -> Counts:
     files = {row.metric for row in [*verdicts, *rows_of(run, "compare", Comparison)]}
     board["judge"] = judge_of(run, files) | {"failed": failed}
     board["teacher"] = {
-        "model": ", ".join(dict.fromkeys(api.model for api in accounts(run))),
+        "model": models_of(accounts(run)),
         "offline": is_offline(run, "teacher"),
     }
     run.folder.write_json(SCOREBOARD, board)
@@ -134,7 +134,7 @@ def judge_of(run: Stage, files: set[str]) -> dict[str, Any]:
     ]
     digests = [prompt.digest for prompt in prompts.values()]
     return {
-        "model": ", ".join(dict.fromkeys(api.model for api in judges.values())),
+        "model": models_of(judges.values()),
         "judges": {name: api.model for name, api in judges.items()},
         "offline": is_offline(run, "judge"),
         "hash": fingerprint(
@@ -168,7 +168,7 @@ JOB = Job(
         "judges": Accounts,
         "judging": Judging,
         "teacher": Api,
-        "teachers": Teachers,
+        "teachers": Accounts,
     },
     reads=("judge", "geval", "examine", "compare"),
     needs_ray=False,

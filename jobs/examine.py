@@ -27,14 +27,14 @@ from jobs.domain.prompts import PROMPTS, content_type
 from jobs.domain.rows import Brief, Failed, Probe
 from jobs.domain.text import fingerprint
 from jobs.engines.models import BaseModelSettings
-from jobs.llm.accounts import Accounts
+from jobs.llm.accounts import Accounts, accounts_in
 from jobs.llm.api import OFFLINE, Api
 from jobs.llm.asking import total_usd
 from jobs.llm.budget import Budget
 from jobs.llm.examining import PAIR, RUBRIC, ask
 from jobs.llm.families import kinship
 from jobs.llm.judges import Judging, check_judging, judge_accounts, step_of
-from jobs.llm.teachers import Teachers, accounts
+from jobs.llm.teachers import accounts
 from jobs.reporting.fitness import as_text, examined
 from jobs.runtime.briefs import read_briefs
 from jobs.runtime.command import start
@@ -210,10 +210,7 @@ def kin(run: Stage) -> dict[str, list[str]]:
     others = {
         "teacher": [known_as(api) for api in accounts(run)],
         "student": [run.section("base", BaseModelSettings).model],
-        "candidate": [
-            known_as(api)
-            for api in (run.section("accounts", Accounts).__pydantic_extra__ or {}).values()
-        ],
+        "candidate": [known_as(api) for api in accounts_in(run, "accounts").values()],
     }
     return {name: kinship(known_as(api), others) for name, api in judge_accounts(run).items()}
 
@@ -246,7 +243,7 @@ JOB = Job(
         "judges": Accounts,
         "judging": Judging,
         "teacher": Api,
-        "teachers": Teachers,
+        "teachers": Accounts,
         "accounts": Accounts,
         "base": BaseModelSettings,
         "budget": Budget,

@@ -21,17 +21,18 @@ from jobs.domain.exemplars import drawn, fitting
 from jobs.domain.prompts import Message, render_request
 from jobs.domain.rows import Brief, Draft, Exemplar, Failed
 from jobs.domain.text import fingerprint
+from jobs.llm.accounts import Accounts
 from jobs.llm.api import Api
 from jobs.llm.asking import Question, ask_all, bill, total_usd
 from jobs.llm.budget import Budget
 from jobs.llm.reach import Offline, reach
-from jobs.llm.teachers import Teachers, by_model, check_teachers
+from jobs.llm.teachers import by_model, check_teachers
 from jobs.runtime.briefs import read_briefs
 from jobs.runtime.command import start
 from jobs.runtime.config import Section
 from jobs.runtime.progress import Watch
 from jobs.runtime.stage import Counts, Job, Stage
-from jobs.runtime.tables import brief_columns, read_rows, write_dataset
+from jobs.runtime.tables import brief_columns, read_rows, union, write_dataset
 
 
 class Generate(Section):
@@ -77,7 +78,7 @@ def main(run: Stage) -> Counts:
             with reach(teacher, "teacher") as endpoint:
                 parts.append(ask_all(mine, endpoint, question, shape=run.profile.api))
                 bills.append(bill(endpoint))
-    replied = parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]
+    replied = union(parts)
     drafts = replied.filter(expr=col("error") == "").map(drafted)
     out = write_dataset(drafts, Draft, run.folder)
     failed = write_dataset(replied.filter(expr=col("error") != ""), Failed, run.folder)
@@ -156,7 +157,7 @@ JOB = Job(
     sections={
         "generate": Generate,
         "teacher": Api,
-        "teachers": Teachers,
+        "teachers": Accounts,
         "offline": Offline,
         "budget": Budget,
     },

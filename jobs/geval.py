@@ -43,7 +43,8 @@ def main(run: Stage) -> Counts:
     """Have every judge measure every answer on every metric; write verdicts and failures."""
     answers = read_dataset(Answer, run.input("answer"))
     asked = with_metrics(answers, metrics_of(run)).materialize()
-    replied, bills = measured(run, asked)
+    question = Question(prompt_of, answer_id, run.name, shape=geval_shape(run.guide.language))
+    replied, bills = ask_panel(run, asked, question, actor=Measure)
     read = read_verdicts(replied)
     out = write_dataset(read.filter(expr=col("error") == ""), Verdict, run.folder)
     failed = write_dataset(read.filter(expr=col("error") != ""), Failed, run.folder)
@@ -64,12 +65,6 @@ def with_metrics(answers: Dataset, metrics: Sequence[str]) -> Dataset:
         return [{**row, METRIC: metric} for metric in metrics]
 
     return answers.flat_map(each)
-
-
-def measured(run: Stage, asked: Dataset) -> tuple[Dataset, list[dict[str, Any]]]:
-    """Every row once for each judge, with the columns of `Replied` and `judge`; and the bills."""
-    question = Question(prompt_of, answer_id, run.name, shape=geval_shape(run.guide.language))
-    return ask_panel(run, asked, question, actor=Measure)
 
 
 def answer_id(row: dict[str, Any]) -> str:

@@ -31,13 +31,14 @@ from jobs.domain.proposals import (
 )
 from jobs.domain.rows import Failed, Proposal, Refused
 from jobs.domain.text import fingerprint
+from jobs.llm.accounts import Accounts
 from jobs.llm.api import Api
 from jobs.llm.asking import Question, ask_all, bill
 from jobs.llm.budget import Budget
 from jobs.llm.client import Endpoint
 from jobs.llm.reach import Offline, reach
 from jobs.llm.shapes import Shape
-from jobs.llm.teachers import Teachers, as_teacher, check_teachers
+from jobs.llm.teachers import as_teacher, check_teachers
 from jobs.runtime.command import start
 from jobs.runtime.config import Section
 from jobs.runtime.progress import Watch
@@ -267,7 +268,7 @@ JOB = Job(
     sections={
         "propose": Propose,
         "teacher": Api,
-        "teachers": Teachers,
+        "teachers": Accounts,
         "offline": Offline,
         "budget": Budget,
     },

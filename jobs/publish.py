@@ -26,8 +26,9 @@ from jobs.domain.errors import SettingsError, StageError
 from jobs.domain.prompts import Message, render_brief
 from jobs.domain.rows import Brief, Copy
 from jobs.engines.models import EMBEDDED, MODEL, BaseModelSettings
+from jobs.llm.accounts import Accounts, models_of
 from jobs.llm.api import Api
-from jobs.llm.teachers import Teachers, accounts
+from jobs.llm.teachers import accounts
 from jobs.reporting.card import CopySet, render_card
 from jobs.reporting.funnel import Step
 from jobs.reporting.model_card import (
@@ -183,7 +184,7 @@ def copy_set(run: Stage, counts: Mapping[tuple[str, str], int]) -> CopySet:
     return CopySet(
         brand=run.config.brand,
         guide=run.guide,
-        teacher=teacher(run),
+        teacher=models_of(accounts(run)),
         offline=taught_offline(run),
         splits={split: splits[split] for split in PUBLISHED if splits[split]},
         kinds={
@@ -239,7 +240,7 @@ def sheet(run: Stage) -> ModelSheet:
         learned=learned,
         board=board,
         ours=merged_names(stages["answer"].done() if "answer" in stages else None),
-        teacher=teacher(run),
+        teacher=models_of(accounts(run)),
         offline=["teacher"] * taught_offline(run) + ["judge"] * judged_offline,
         chat=chat,
         dataset=f"{name}-data" if name and "data" in settings.what else "",
@@ -271,11 +272,6 @@ def learned_from(run: Stage) -> tuple[dict[str, int], list[Message]]:
     return {split: counts[split] for split in PUBLISHED if counts[split]}, chat
 
 
-def teacher(run: Stage) -> str:
-    """The models that taught."""
-    return ", ".join(dict.fromkeys(api.model for api in accounts(run)))
-
-
 def taught_offline(run: Stage) -> bool:
     """True where the embedded stand-in taught, if only as one of several."""
     return any(api.is_offline for api in accounts(run))
@@ -290,7 +286,7 @@ def written(path: Path, text: str) -> Path:
 JOB = Job(
     name="publish",
     main=main,
-    sections={"publish": Publish, "base": BaseModelSettings, "teacher": Api, "teachers": Teachers},
+    sections={"publish": Publish, "base": BaseModelSettings, "teacher": Api, "teachers": Accounts},
     reads=("clean", "pretrain", "sft", "merge", "answer", "evaluate"),
     needs_ray=False,
     check=check,

@@ -14,8 +14,8 @@ from rich.table import Table
 from jobs.domain.errors import InputError
 from jobs.domain.rows import Answer, Brief, Comparison, Copy, Draft, Dropped, Failed, Verdict
 from jobs.runtime.command import discover, load, speaking, stages_of
+from jobs.runtime.history import rows_about
 from jobs.runtime.stage import Stage
-from jobs.runtime.tables import MANIFEST, read_table
 
 ROWS: dict[str, tuple[type, ...]] = {
     "brief": (Brief,),
@@ -29,25 +29,13 @@ ROWS: dict[str, tuple[type, ...]] = {
 SHOWN_ELSEWHERE = {entry.name for entry in fields(Brief)}  # once, at the top
 
 
-def rows_about(stage: Stage, row_type: type, brief_id: str) -> list[dict[str, Any]]:
-    """The rows of one table that stem from a brief."""
-    if not (stage.folder / row_type.__name__ / MANIFEST).exists():
-        return []
-    names = [entry.name for entry in fields(row_type)]
-    key = "brief_id" if "brief_id" in names else names[0]
-    rows: list[dict[str, Any]] = read_table(row_type, stage.folder).to_pylist()
-    if key == "brief_id":
-        return [row for row in rows if row[key] == brief_id]
-    return [row for row in rows if str(row[key]).startswith((f"{brief_id}#", f"{brief_id}@"))]
-
-
 def history(stages: Sequence[Stage], brief_id: str) -> list[tuple[str, str, dict[str, Any]]]:
     """(stage, row type, row) in the order of the run. Raises InputError for an unknown brief."""
     found = [
-        (stage.name, row_type.__name__, row)
+        (stage.name, row_type.__name__, vars(row))
         for stage in stages
         for row_type in ROWS.get(stage.job.name, ())
-        for row in rows_about(stage, row_type, brief_id)
+        for row in rows_about(row_type, stage.folder, [brief_id])
     ]
     if not found:
         raise InputError(

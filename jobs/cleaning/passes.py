@@ -18,7 +18,7 @@ from jobs.llm.client import Endpoint
 from jobs.llm.reach import reach
 from jobs.runtime.progress import Watch
 from jobs.runtime.stage import Stage
-from jobs.runtime.tables import brief_columns
+from jobs.runtime.tables import brief_columns, union
 
 REPLY_COLUMNS = [entry.name for entry in fields(Replied)]
 
@@ -114,8 +114,3 @@ def replaced(row: dict[str, Any], guide: Guide) -> dict[str, Any]:
     text = row["reply"].strip()
     key = row["reply_key"]
     return examined({**row, "text": text, "journal_key": key, "passes": passes}, guide, passes)
-
-
-def union(parts: list[Dataset]) -> Dataset:
-    """All rows of some datasets; Ray Data refuses the union of one."""
-    return parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]

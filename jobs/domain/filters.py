@@ -1,7 +1,8 @@
 """Why a text cannot be used: one function for each reason, and its doctest says what it means.
 
 The functions are pure; what they look for lies in `lexicon.<language>.toml` beside this file. A
-requirement that a content type names in its front matter (`requires`) is kept by `REQUIRED_BY`.
+requirement that a content type names in its front matter (`requires`) is kept by the filter that
+reads it: wrong_product, no_call_to_action or no_person.
 """
 
 from collections.abc import Callable

@@ -8,7 +8,8 @@ from typing import Any
 from jobs.domain.errors import VerdictError
 
 FENCED = re.compile(r"\s*```(?:json)?\s*(\{.*\})\s*```\s*", re.DOTALL)
-CHOICES = ("A", "B", "tie")
+WINNER = {"A": "first", "B": "second", "tie": "tie"}  # A is the text that is shown first
+CHOICES = tuple(WINNER)
 
 
 def parse_verdict(reply: str, scale: tuple[float, float]) -> tuple[float, str]:
@@ -37,6 +38,16 @@ def parse_choice(reply: str) -> tuple[str, str]:
     if value["better"] not in CHOICES:
         raise VerdictError(f"better is {str(value['better'])[:80]!r}; wanted A, B or tie")
     return value["better"], reason_in(value)
+
+
+def parse_winner(reply: str) -> tuple[str, str]:
+    """first, second or tie, and the reason, in a judge's JSON reply. Raises VerdictError.
+
+    >>> parse_winner('{"better": "B", "reason": "A invents a certificate"}')
+    ('second', 'A invents a certificate')
+    """
+    choice, reason = parse_choice(reply)
+    return WINNER[choice], reason
 
 
 def object_in(reply: str, keys: tuple[str, ...]) -> dict[str, Any]:

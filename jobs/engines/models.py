@@ -11,6 +11,8 @@ from jobs.runtime.storage import Folder
 
 EMBEDDED = "embedded"
 MODEL = "model"  # folder of a stage that writes a whole model
+ADAPTER = "adapter"  # folder of a stage that writes LoRA weights
+TUNING = ("sft", "dpo", "grpo")  # jobs that write one or the other
 
 
 class BaseModelSettings(Section):
@@ -32,6 +34,14 @@ def model_path(stage: Stage, source: str) -> str:
             return checked_path(name)
         source = "pretrain"
     return (stage.input(source) / MODEL).address
+
+
+def tuned(stage: Stage) -> Stage | None:
+    """The tuning stage that this one goes on from: named in its inputs, else the last before it."""
+    found = {job: before for job, before in stage.inputs().items() if job in TUNING}
+    named = [found[job] for job in stage.spec.inputs if job in found]
+    order = [spec.folder for spec in stage.config.stages]
+    return max(named or found.values(), key=lambda one: order.index(one.name), default=None)
 
 
 def check_base(stage: Stage) -> None:

@@ -1,5 +1,6 @@
-"""Named API accounts: tables such as `[judges.<name>]` and `[accounts.<name>]`."""
+"""Named API accounts: `[teachers.<name>]`, `[judges.<name>]`, `[accounts.<name>]`."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from pydantic import ConfigDict, Field
@@ -12,22 +13,32 @@ from jobs.runtime.stage import Stage
 
 
 class Accounts(Section):
-    """`[judges.x]` has the settings of `[judge]`, `[accounts.x]` those of `[teacher]`."""
+    """`[judges.x]` has the settings of `[judge]`; others, as `[teachers.x]`, of `[teacher]`."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     __pydantic_extra__: dict[str, Api] = Field(init=False)
 
 
+def accounts_in(stage: Stage, table: str) -> dict[str, Api]:
+    """The accounts `[table.<name>]`, by name; none where the config has no such table."""
+    return stage.section(table, Accounts).__pydantic_extra__ or {}
+
+
 def account(stage: Stage, table: str, name: str) -> Api:
     """The account `[table.name]`. Raises SettingsError for a name that the config lacks."""
-    there = stage.section(table, Accounts).__pydantic_extra__ or {}
+    there = accounts_in(stage, table)
     if name not in there:
         raise SettingsError(
             f"stage {stage.name!r} wants [{table}.{name}]; the config has "
             f"{', '.join(f'[{table}.{known}]' for known in there) or 'none'}. Add that section."
         )
     return there[name]
+
+
+def models_of(accounts: Iterable[Api]) -> str:
+    """Their models in one line, each once."""
+    return ", ".join(dict.fromkeys(api.model for api in accounts))
 
 
 def in_role(stage: Stage, role: str, api: Api) -> Stage:

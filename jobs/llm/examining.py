@@ -13,23 +13,21 @@ from jobs.domain.examination.cases import Case, Said
 from jobs.domain.metrics import fitting, metric_in
 from jobs.domain.prompts import Message, content_type, render_judgement, render_pair
 from jobs.domain.rows import Brief
-from jobs.domain.verdicts import CHOICES, parse_choice, parse_verdict
+from jobs.domain.verdicts import parse_verdict, parse_winner
 from jobs.llm.asking import Question
-from jobs.llm.judges import ask_panel, reply_shape
+from jobs.llm.judges import ask_panel, pair_shape, reply_shape
 from jobs.runtime.stage import Stage
 from jobs.runtime.tables import brief_columns
 
 RUBRIC, PAIR = "rubric", "pair"  # the metrics asked for: the family's rubric, and the pair prompt
-WINNER = {"A": "first", "B": "second", "tie": "tie"}
 
 
 def ask(run: Stage, cases: Sequence[Case]) -> tuple[dict[str, list[Said]], list[dict[str, Any]]]:
     """Every judge's answer to every case, by judge, and the bills."""
     language, build = run.guide.language, functools.partial(chat_of, guide=run.guide)
-    better = {"type": "string", "enum": [*CHOICES]}
     shapes = {
         RUBRIC: reply_shape("score", {"type": "number"}, score_of, language),
-        PAIR: reply_shape("better", better, winner_of, language),
+        PAIR: pair_shape(language),
     }
     rows = [row_of(place, case) for place, case in enumerate(cases)]
     said: dict[str, list[Said]] = defaultdict(list)
@@ -83,19 +81,13 @@ def score_of(row: dict[str, Any], reply: str) -> tuple[float, str]:
     return 1.0 + 4.0 * (score - low) / (high - low), reason
 
 
-def winner_of(row: dict[str, Any], reply: str) -> tuple[str, str]:
-    """first, second or tie, and the reason. Raises VerdictError."""
-    choice, reason = parse_choice(reply)
-    return WINNER[choice], reason
-
-
 def heard(case: Case, row: dict[str, Any]) -> Said:
     """A reply as what the judge said."""
     if row["error"]:
         return Said(case, error=row["error"], message=row["message"])
     key = row["reply_key"]
     if case.is_pair:
-        winner, reason = winner_of(row, row["reply"])
+        winner, reason = parse_winner(row["reply"])
         return Said(case, winner=winner, reason=reason, journal_key=key)
     score, reason = score_of(row, row["reply"])
     return Said(case, score, reason=reason, journal_key=key)

@@ -12,6 +12,7 @@ from ray.data import Dataset
 
 from jobs.domain.errors import SettingsError
 from jobs.domain.metrics import named
+from jobs.domain.verdicts import CHOICES, parse_winner
 from jobs.llm.accounts import account, check_account, in_role
 from jobs.llm.api import Api
 from jobs.llm.asking import Ask, Question, ask_all, bill
@@ -20,6 +21,7 @@ from jobs.llm.shapes import Shape
 from jobs.runtime.config import Section
 from jobs.runtime.progress import Watch
 from jobs.runtime.stage import Stage
+from jobs.runtime.tables import union
 
 ALONE = "judge"  # the name of a judge that is no panel's
 
@@ -101,8 +103,7 @@ def ask_panel(
                 replied = ask_all(wanted, endpoint, question, shape=run.profile.api, actor=actor)
                 parts.append(replied.map_batches(said_by(name), batch_format="pyarrow"))
                 bills[endpoint.journal.address] = {**bill(endpoint), "judge": name}
-    union = parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]
-    return union, list(bills.values())
+    return union(parts), list(bills.values())
 
 
 def said_by(judge: str) -> Callable[[pa.Table], pa.Table]:
@@ -120,6 +121,16 @@ def step_of(run: Stage, *, judge: str, metric: str = "") -> str:
     several = [metric] * (bool(metric) and len(judging.metrics) > 1)
     several += [judge] * (len(judging.judges) > 1)
     return "/".join([run.name, *several])
+
+
+def winner_of(row: dict[str, Any], reply: str) -> tuple[str, str]:
+    """first, second or tie, and the reason, in a reply about a pair. Raises VerdictError."""
+    return parse_winner(reply)
+
+
+def pair_shape(language: str) -> Shape:
+    """What a reply about a pair has to look like."""
+    return reply_shape("better", {"type": "string", "enum": [*CHOICES]}, winner_of, language)
 
 
 def reply_shape(

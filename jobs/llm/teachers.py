@@ -1,29 +1,16 @@
 """Several teachers in one config: `[teachers.<name>]` beside the one `[teacher]`."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-
-from pydantic import ConfigDict, Field
 
 from jobs.domain.errors import SettingsError
-from jobs.llm.api import Api, api_key
-from jobs.llm.reach import check_budget
-from jobs.runtime.config import Section
+from jobs.llm.accounts import account, accounts_in, check_account, in_role
+from jobs.llm.api import Api
 from jobs.runtime.stage import Stage
-
-
-class Teachers(Section):
-    """Named accounts: `[teachers.deepseek]` has the settings of `[teacher]`."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    __pydantic_extra__: dict[str, Api] = Field(init=False)
 
 
 def accounts(stage: Stage) -> list[Api]:
     """Every account that may have taught in this run: the one teacher, then the named ones."""
-    named = stage.section("teachers", Teachers).__pydantic_extra__ or {}
-    return [stage.section("teacher", Api), *named.values()]
+    return [stage.section("teacher", Api), *accounts_in(stage, "teachers").values()]
 
 
 def as_teacher(stage: Stage, name: str) -> Stage:
@@ -31,15 +18,7 @@ def as_teacher(stage: Stage, name: str) -> Stage:
 
     Raises SettingsError for a name that the config does not have.
     """
-    if not name:
-        return stage
-    accounts = stage.section("teachers", Teachers).__pydantic_extra__ or {}
-    if name not in accounts:
-        raise SettingsError(
-            f"stage {stage.name!r} wants a teacher {name!r}; the config has "
-            f"{', '.join(accounts) or 'none'}. Add a section [teachers.{name}]."
-        )
-    return replace(stage, config=stage.config.model_copy(update={"teacher": accounts[name]}))
+    return in_role(stage, "teacher", account(stage, "teachers", name)) if name else stage
 
 
 def by_model(stage: Stage, names: Sequence[str]) -> dict[str, Stage]:
@@ -65,8 +44,6 @@ def check_teachers(chosen: Callable[[Stage], Sequence[str]]) -> Callable[[Stage]
 
     def check(stage: Stage) -> None:
         for teacher in by_model(stage, chosen(stage)).values():
-            api = teacher.section("teacher", Api)
-            api_key(api)
-            check_budget(teacher, api)
+            check_account(teacher, teacher.section("teacher", Api))
 
     return check

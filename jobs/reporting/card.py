@@ -1,11 +1,11 @@
 """The data set's card: a README.md as Hugging Face's hub reads it, from counted figures alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from jobs.domain.brand import Guide
 from jobs.domain.duplicates import ALIKE
@@ -64,6 +64,12 @@ def render_card(found: CopySet, order: int) -> str:
     """The card. `order` is that of distinct-n."""
     from huggingface_hub import DatasetCardData
 
+    front = DatasetCardData(**front_matter(found)).to_yaml()
+    return card_template("card.md").render(it=found, front=front, alike=ALIKE, order=order)
+
+
+def card_template(name: str, **filters: Callable[..., Any]) -> Template:
+    """A card's text, a file beside this one; a name that it does not know is an error."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
@@ -71,7 +77,5 @@ def render_card(found: CopySet, order: int) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    front = DatasetCardData(**front_matter(found)).to_yaml()
-    return environment.get_template("card.md").render(
-        it=found, front=front, alike=ALIKE, order=order
-    )
+    environment.filters |= filters
+    return environment.get_template(name)

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from jobs.domain.brand import Guide
 from jobs.domain.prompts import Message
+from jobs.reporting.card import card_template
 
 SHOWN = 60  # characters of a setting's value
 
@@ -161,13 +160,5 @@ def front_matter(sheet: ModelSheet) -> Any:
 
 def render_model_card(sheet: ModelSheet) -> str:
     """The card as text."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"cell": cell_text, "settings": settings_of}
-    template = environment.get_template("model_card.md")
+    template = card_template("model_card.md", cell=cell_text, settings=settings_of)
     return template.render(it=sheet, front=front_matter(sheet).to_yaml())

@@ -1,8 +1,8 @@
 """Where a run happens: cluster/profiles/<name>.toml. No learning rate is ever named there."""
 
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from jobs.domain.brand import ROOT
 from jobs.domain.errors import SettingsError
@@ -33,11 +33,35 @@ class TrainShape(Section):
     """How training is spread; the optimisation itself is in the config."""
 
     workers: int = Field(default=2, ge=1)
-    gpus_per_worker: int = Field(default=0, ge=0)
+    gpus_per_worker: float = Field(
+        default=0, ge=0, description="below 1: it shares its GPU with an engine"
+    )
     cpus_per_worker: float = Field(default=1, gt=0)
     threads_per_worker: int = Field(default=1, ge=1, description="torch threads, without a GPU")
     batch_per_device: int = Field(default=8, ge=1, description="rows a worker takes at once")
     zero_stage: int = Field(default=2, ge=0, le=3, description="DeepSpeed ZeRO stage")
+    offload: Literal["nothing", "optimizer", "parameters"] = Field(
+        default="nothing", description="what DeepSpeed keeps in the host's memory"
+    )
+    gradient_checkpointing: bool = Field(
+        default=False, description="activations are computed twice and not kept"
+    )
+    liger: bool = Field(default=False, description="Liger's fused kernels; a GPU alone has them")
+
+    @model_validator(mode="after")
+    def _has_what_it_moves(self) -> "TrainShape":
+        wanted = {"nothing": 0, "optimizer": 1, "parameters": 3}[self.offload]
+        if self.zero_stage < wanted:
+            raise ValueError(
+                f"offload of {self.offload} needs zero_stage {wanted} or more, found "
+                f"{self.zero_stage}"
+            )
+        if not self.gpus_per_worker and (self.liger or self.offload != "nothing"):
+            raise ValueError(
+                "liger and offload need a GPU: Liger's kernels are Triton's, and without a GPU "
+                "all lies in the host's memory already"
+            )
+        return self
 
 
 class EngineShape(Section):
@@ -49,6 +73,9 @@ class EngineShape(Section):
     batch_rows: int = Field(default=64, ge=1, description="rows an engine takes at once")
     environment: dict[str, str] = Field(default_factory=dict, description="VLLM_... variables")
     options: dict[str, Any] = Field(default_factory=dict, description="vLLM engine arguments")
+    adapters: Literal["kernel", "merged"] = Field(
+        default="kernel", description="of a policy in training: added by vLLM, or to the weights"
+    )
 
 
 class Profile(Section):
@@ -58,6 +85,8 @@ class Profile(Section):
     api: ApiShape = ApiShape()
     train: TrainShape = TrainShape()
     engine: EngineShape = EngineShape()
+    learner: TrainShape | None = Field(default=None, description="of grpo; none: as [train]")
+    rollout: EngineShape | None = Field(default=None, description="of grpo; none: as [engine]")
     serve: dict[str, Any] = Field(default_factory=dict, description="settings of serve/app.py")
 
 

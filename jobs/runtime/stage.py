@@ -55,6 +55,7 @@ class Job:
     main: Callable[["Stage"], Counts]
     sections: Mapping[str, type[Section]]  # settings that shape its result; its own has its name
     reads: tuple[str, ...] = ()  # jobs whose output it reads; those not in the config are left out
+    reads_named: Callable[["Stage"], Sequence[str]] | None = None  # stages that settings name
     sources: tuple[str, ...] = ()  # files or folders whose content shapes it; {brand} is filled in
     files: Callable[["Stage"], Sequence[Path]] | None = None  # the same, where settings name them
     needs_ray: bool = True
@@ -110,7 +111,10 @@ class Stage:
         return section_of(self.config, name, cls)
 
     def inputs(self) -> dict[str, "Stage"]:
-        """The stages it reads from, by job: named in its spec, else the last one before it."""
+        """The stages it reads from, by job: named in its spec, else the last one before it.
+
+        Those that its settings name stand there by their own names. Raises SettingsError.
+        """
         before: dict[str, StageSpec] = {}
         by_name: dict[str, StageSpec] = {}
         for spec in self.config.stages:
@@ -124,18 +128,19 @@ class Stage:
                     f"stage {self.name!r} names an input {job!r}, which {self.job.name} does not "
                     f"read; it reads {', '.join(self.job.reads) or 'nothing'}. Correct its inputs."
                 )
-        chosen = {}
-        for job in self.job.reads:
-            wanted = self.spec.inputs.get(job)
-            if wanted is not None and wanted not in by_name:
+        chosen = {job: before[job] for job in self.job.reads if job in before}
+        named = {name: name for name in (self.job.reads_named or _none)(self)}
+        for key, wanted in {**self.spec.inputs, **named}.items():
+            if wanted not in by_name:
                 raise SettingsError(
-                    f"stage {self.name!r} wants to read {job} from {wanted!r}, which is no stage "
+                    f"stage {self.name!r} wants to read {key} from {wanted!r}, which is no stage "
                     f"before it; there are {', '.join(by_name)}."
                 )
-            found = by_name[wanted] if wanted is not None else before.get(job)
-            if found is not None:
-                chosen[job] = Stage(self.jobs[found.job], found, self.config, self.jobs)
-        return chosen
+            chosen[key] = by_name[wanted]
+        return {
+            key: Stage(self.jobs[spec.job], spec, self.config, self.jobs)
+            for key, spec in chosen.items()
+        }
 
     def has_input(self, job: str) -> bool:
         """True where the config has a stage of that job before this one."""
@@ -193,6 +198,10 @@ class Stage:
                 f"reads {FORMAT}. Choose another run name (--run NAME), or remove the folder."
             )
         return record
+
+
+def _none(stage: Stage) -> Sequence[str]:
+    return ()
 
 
 def _digest(source: str, brand: str) -> str:

@@ -9,7 +9,7 @@ import io
 import itertools
 import posixpath
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -154,6 +154,11 @@ def read_dataset(row_type: type, stage: Folder) -> "Dataset":
     return ray.data.read_parquet(
         paths, filesystem=filesystem, schema=schema_of(row_type), override_num_blocks=blocks
     )
+
+
+def union(parts: Sequence["Dataset"]) -> "Dataset":
+    """All rows of some datasets; Ray Data refuses the union of one."""
+    return parts[0].union(*parts[1:]) if len(parts) > 1 else parts[0]
 
 
 def brief_columns(row: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class Fit:
 
     metrics: dict[str, Any]  # the last that the loop reported
     checkpoint: ray.train.Checkpoint  # the last that it reported
+    checkpoints: tuple[tuple[ray.train.Checkpoint, dict[str, Any]], ...] = ()  # all, with metrics
 
 
 def fit(
@@ -68,4 +69,5 @@ def fit(
     result = trainer.fit()
     if result.checkpoint is None:
         raise RuntimeError(f"the training {name} ended without a checkpoint")
-    return Fit(dict(result.metrics or {}), result.checkpoint)
+    every = tuple((one, dict(metrics)) for one, metrics in result.best_checkpoints or ())
+    return Fit(dict(result.metrics or {}), result.checkpoint, every)

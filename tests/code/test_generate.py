@@ -175,7 +175,7 @@ def test_teachers_are_known_by_name_and_drafts_by_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("generate", "teachers", "message"),
     [
-        ('teachers = ["z"]', TWO, "wants a teacher 'z'; the config has x, y"),
+        ('teachers = ["z"]', TWO, "wants [teachers.z]; the config has [teachers.x], [teachers.y]"),
         ('teachers = ["x", "x"]', TWO, "two teachers whose model is 'a'"),
         ('teachers = ["x"]\nshares = [1, 2]', TWO, "wanted a positive number"),
         ('teachers = ["x"]\nshares = [0]', TWO, "wanted a positive number"),

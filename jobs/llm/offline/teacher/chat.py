@@ -14,13 +14,14 @@ FENCED = re.compile(r"<copy (\w+)>\n(.*?)\n?</copy \1>", re.DOTALL)
 EXEMPLAR = re.compile(r"<exemplar (\w+)>\n.*?\n?</exemplar \1>", re.DOTALL)
 JUDGED = re.compile(r"<answer \w+>")
 MENDS = ("stray_tags", "real_person", "call_to_action")
+SPOILS = ("exaggerated", "false")  # of a text that is shown; a weak one is written from the facts
 
 
 @dataclass(frozen=True)
 class Asked:
     """One chat, understood."""
 
-    task: str  # write, propose, one of MENDS, or other
+    task: str  # write, weak, propose, one of MENDS or SPOILS, or other
     book: Phrasebook
     facts: dict[str, Any]
     content_type: str
@@ -29,11 +30,15 @@ class Asked:
     banned: tuple[str, ...]
     min_chars: int
     max_chars: int
-    text: str  # what is to be mended
+    text: str  # what is to be mended or spoilt
 
     def as_task(self, content_type: str) -> "Asked":
         """The same product in another content type."""
         return replace(self, content_type=content_type)
+
+    def showing(self, text: str) -> "Asked":
+        """The same request about another text."""
+        return replace(self, text=text)
 
 
 def read_chat(messages: Sequence[dict[str, Any]]) -> Asked:
@@ -49,11 +54,11 @@ def read_chat(messages: Sequence[dict[str, Any]]) -> Asked:
     window = book.signals["window"].search(prose)
     task = "other"
     if fenced:
-        task = mending_task(prose, book)
+        task = editing_task(prose, book)
     elif "pairs_wanted" in facts:
         task = "propose"
     elif facts.get("name") and window and not judged:
-        task = "write"
+        task = "weak" if book.signals["weak"].search(said(prose, book, "task")) else "write"
     low, high = sorted(map(int, window.groups())) if window else (0, 0)
     return Asked(
         task=task,
@@ -104,10 +109,10 @@ def language_of(prose: str) -> str:
     return "ko" if scripts["ko"] * 2 > scripts["zh"] else "zh"
 
 
-def mending_task(prose: str, book: Phrasebook) -> str:
-    """Which mending pass the chat's task line asks for."""
+def editing_task(prose: str, book: Phrasebook) -> str:
+    """Which change of the shown text the chat's task line asks for."""
     task = said(prose, book, "task")
-    return next((name for name in MENDS if book.signals[name].search(task)), "other")
+    return next((name for name in (*MENDS, *SPOILS) if book.signals[name].search(task)), "other")
 
 
 def said(prose: str, book: Phrasebook, name: str) -> str:

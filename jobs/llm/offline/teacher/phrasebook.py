@@ -69,6 +69,7 @@ class Phrasebook:
     fillers: Banks  # sentences that may be added to a text that is too short
     plain: Mapping[str, list[str]]  # answers to chats that ask for no copy
     defects: Mapping[str, Any]
+    degrade: Mapping[str, Any]  # what makes a text worse on purpose
     mending: Mapping[str, tuple[re.Pattern[str], ...]]  # what is taken out of a text
 
 
@@ -102,6 +103,7 @@ def load_phrasebook(language: str) -> Phrasebook:
         fillers=banks_of(merged["fillers"]),
         plain=merged["plain"],
         defects=merged["defects"],
+        degrade=merged["degrade"],
         mending={name: tuple(map(re.compile, kept)) for name, kept in merged["mending"].items()},
     )
 

@@ -20,6 +20,7 @@ from jobs.llm.offline.teacher.defects import (
     with_false_fact,
     with_stray_tag,
 )
+from jobs.llm.offline.teacher.degrading import DEGRADES, degraded
 from jobs.llm.offline.teacher.mending import mended
 from jobs.llm.offline.teacher.proposing import as_reply, broken, propose
 from jobs.llm.offline.teacher.writing import Manner, compose, is_ad
@@ -27,8 +28,9 @@ from jobs.llm.offline.teacher.writing import Manner, compose, is_ad
 MEND_FAILURE = 0.05  # share of texts that a mending pass hands back as they came
 REPEATED_PAIR = 0.08  # share of proposed pairs that were there already
 BROKEN_JSON = 0.05  # share of replies with pairs that cannot be read
+BAD_NEGATIVE = 0.08  # share of texts made worse that are not what was asked for
 DEFECTS = ("flat", "no_call_to_action", "banned_word", "false_fact", "near_duplicate")
-RATES = (*DEFECTS, "stray_tag", "mend_failure", "repeated_pair", "broken_json")
+RATES = (*DEFECTS, "stray_tag", "mend_failure", "repeated_pair", "broken_json", "bad_negative")
 TOLD_BY_PERSONS = ("social_media_review", "social_media_storytelling")
 
 
@@ -44,7 +46,7 @@ class Teacher:
     """A seeded, rule-based writer.
 
     rates: for each defect the share of the drafts it can occur in that have it; of the ones in
-    DEFECTS a draft has at most one. A missing rate is 0, and MEND_FAILURE for mend_failure.
+    DEFECTS a draft has at most one. A missing rate is 0, and the constants above for others.
     Raises SettingsError for a rate that is unknown or not a share.
     """
 
@@ -62,6 +64,9 @@ class Teacher:
             return self._draft(asked, body, sample)
         if asked.task == "propose":
             return self._pairs(asked, rng)
+        if asked.task in DEGRADES:
+            bad = rng.random() < self.rates.get("bad_negative", BAD_NEGATIVE)
+            return Written(*degraded(asked, rng, bad=bad))
         if asked.task == "other":
             return Written(rng.choice(asked.book.plain["other"]), ())
         if rng.random() < self.rates.get("mend_failure", MEND_FAILURE):
