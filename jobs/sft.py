@@ -1,4 +1,4 @@
-"""Copy, Example -> adapter: LoRA fine-tuning on briefs and their copies, and on chats as they are.
+"""Copy, Example -> adapter or model: fine-tuning on briefs and their copies, and on chats.
 
 python -m jobs.sft configs/demo.toml
 
@@ -9,9 +9,7 @@ either is enough, and where there are both they are mixed.
 import json
 import math
 import random
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from jobs.domain.brand import Guide
@@ -25,14 +23,15 @@ from jobs.runtime.progress import Watch
 from jobs.runtime.stage import Counts, Job, Stage
 from jobs.runtime.tables import brief_columns, read_table
 from jobs.runtime.trainer import fit
+from jobs.training.refusals import check_tuning
+from jobs.training.results import publish_training
 from jobs.training.sft import Sft, SftTask, sft_loop
 
 NOTED = ("step", "loss", "eval_loss", "world", "engine", "zero_stage", "optimizer")
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
 def main(run: Stage) -> Counts:
-    """Chats from the copies; train; keep the adapter and the figures of its training."""
+    """Chats from the copies; train; keep the weights and the figures of their training."""
     settings = run.settings(Sft)
     train = chats(run, "train", renamed=settings.renamed)
     dev = chats(run, "dev")[: settings.dev_rows]
@@ -47,15 +46,7 @@ def main(run: Stage) -> Counts:
         fitted = fit(
             sft_loop, task, run.profile.train, folder=run.folder / "checkpoints", name="train"
         )
-    with tempfile.TemporaryDirectory() as scratch:
-        adapter = Path(scratch) / "adapter"
-        adapter.mkdir()
-        with fitted.checkpoint.as_directory() as saved:
-            for name in ADAPTER_FILES:
-                (adapter / name).write_bytes((Path(saved) / name).read_bytes())
-            history = json.loads((Path(saved) / "trainer_state.json").read_text())["log_history"]
-        (run.folder / "adapter").publish(adapter)
-    run.folder.write_json("curve.json", history)
+    publish_training(fitted, run.folder, whole=settings.lora is False)
     notes = {key: fitted.metrics.get(key) for key in NOTED}
     return Counts(len(train), len(train), notes=notes)
 
@@ -102,13 +93,19 @@ def own_chat(row: dict[str, Any]) -> dict[str, Any]:
     return {"prompt": json.loads(row["prompt"]), "completion": completion}
 
 
+def check(run: Stage) -> None:
+    """The base is there, or will be, and the settings can work on the profile."""
+    check_base(run)
+    check_tuning(run.settings(Sft), run.profile.train)
+
+
 JOB = Job(
     name="sft",
     main=main,
     sections={"sft": Sft, "base": BaseModelSettings},
     reads=("clean", "collect", "pretrain"),
     sources=("configs/brands/{brand}/guide.toml", "prompts/chat", "prompts/write"),
-    check=check_base,
+    check=check,
 )
 
 if __name__ == "__main__":

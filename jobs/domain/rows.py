@@ -78,13 +78,25 @@ class Copy(Brief):
 
 
 @dataclass(frozen=True)
-class Dropped(Brief):
-    """A draft that is not used, and why."""
+class Negative(Brief):
+    """A text made worse on purpose, of the same brief as the copy that it is set against."""
 
-    draft_id: str
+    negative_id: str  # draft_id!kind
+    draft_id: str  # of the copy it was made from
+    kind: str  # file name under prompts/degrade/: weak, exaggerated, false
+    text: str  # the reply, white space at its ends taken off
+    model: str  # the model name of the account that wrote it
+    journal_key: str  # where the raw reply lies in the journal
+
+
+@dataclass(frozen=True)
+class Dropped(Brief):
+    """A draft or a negative that is not used, and why."""
+
+    draft_id: str  # in the table of `pair`: the negative_id
     text: str  # as it was when it was dropped
-    reason: str  # one filter's name
-    passes: str  # cleaning passes tried before, joined by a comma
+    reason: str  # one name: of a filter, of a check of negatives, or of what a set of them lacks
+    passes: str  # cleaning passes tried before, joined by a comma; empty for a negative
 
 
 @dataclass(frozen=True)
@@ -125,6 +137,20 @@ class Failed:
     step: str  # stage name, with the pass or metric where there are several
     error: str  # the error's name
     message: str  # one line; never the prompt, never a key
+
+
+@dataclass(frozen=True)
+class Rollout(Brief):
+    """A sample of the policy in training, with what it was rewarded for."""
+
+    rollout_id: str  # brief_id@step/number
+    step: int  # optimizer steps before it was learned from
+    version: int  # optimizer steps behind the weights that wrote it
+    text: str
+    finish_reason: str  # stop or length
+    tokens: int
+    rewards: str  # JSON: each component's value from 0 to 1, null where it could not be had
+    advantage: float  # over the samples of its brief, as TRL computes it
 
 
 @dataclass(frozen=True)

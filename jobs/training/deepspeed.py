@@ -9,16 +9,25 @@ def deepspeed_config(shape: TrainShape, bf16: bool, optimizer: str = "adamw") ->
     """ZeRO of the profile's stage; batch sizes, rates and clipping are filled in by the Trainer.
 
     `adamw` is torch's own, fused: DeepSpeed's CPUAdam would be compiled first. `muon` is
-    DeepSpeed's (Jordan et al. 2024), which orthogonalises whole matrices before ZeRO parts them.
+    DeepSpeed's (Jordan et al. 2024), which orthogonalises whole matrices before ZeRO parts them,
+    and leaves embeddings, biases and norms to torch's AdamW.
     """
-    muon = {"type": "Muon", "params": {"lr": "auto", "weight_decay": "auto", "momentum": 0.95}}
+    muon = {"lr": "auto", "weight_decay": "auto", "momentum": 0.95, "torch_adam": True}
     return {
-        **({"optimizer": muon} if optimizer == "muon" else {}),
+        **({"optimizer": {"type": "Muon", "params": muon}} if optimizer == "muon" else {}),
         "zero_optimization": {
             "stage": shape.zero_stage,
             "overlap_comm": shape.gpus_per_worker > 0,
             "contiguous_gradients": True,
+            **(
+                {"stage3_gather_16bit_weights_on_model_save": True} if shape.zero_stage == 3 else {}
+            ),
+            # ZeRO-3 refuses Muon otherwise: it wants the whole gradient of a matrix.
+            **({"reduce_scatter": False} if shape.zero_stage == 3 and optimizer == "muon" else {}),
+            **offloads(shape),
         },
+        # torch's own AdamW works on what is offloaded; DeepSpeed's CPUAdam wants a compiler.
+        "zero_force_ds_cpu_optimizer": False,
         "bf16": {"enabled": bf16},
         "zero_allow_untested_optimizer": True,
         "train_micro_batch_size_per_gpu": "auto",
@@ -28,6 +37,21 @@ def deepspeed_config(shape: TrainShape, bf16: bool, optimizer: str = "adamw") ->
         "steps_per_print": 1_000_000_000,
         "wall_clock_breakdown": False,
     }
+
+
+def offloads(shape: TrainShape) -> dict[str, Any]:
+    """What of a training lies in the host's memory; parameters never without their optimizer.
+
+    >>> sorted(offloads(TrainShape(zero_stage=3, gpus_per_worker=1, offload="parameters")))
+    ['offload_optimizer', 'offload_param']
+    """
+    to_host = {"device": "cpu", "pin_memory": True}
+    moved = {
+        "nothing": (),
+        "optimizer": ("offload_optimizer",),
+        "parameters": ("offload_optimizer", "offload_param"),
+    }
+    return {name: to_host for name in moved[shape.offload]}
 
 
 def leave_out_kernels() -> None:

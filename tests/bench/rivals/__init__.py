@@ -1,0 +1,1 @@
+"""What a bench runs beside ours, as scripts for other launchers."""
