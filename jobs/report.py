@@ -14,6 +14,8 @@ from dataclasses import replace
 from graphlib import TopologicalSorter
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from jobs.domain.brand import load_guide
 from jobs.domain.errors import InputError, StageError
 from jobs.domain.rows import (
@@ -24,23 +26,29 @@ from jobs.domain.rows import (
     Draft,
     Dropped,
     Failed,
+    Negative,
+    Pair,
     Probe,
+    Rollout,
     Verdict,
 )
+from jobs.engines.models import tuned
 from jobs.reporting.page.against import Pairing, Side
-from jobs.reporting.page.findings import Findings, Judged, Written
+from jobs.reporting.page.findings import Findings, Judged, Learned, Policy, Written
 from jobs.reporting.page.render import render_against, render_page
 from jobs.runtime.command import discover, load, speaking, start
 from jobs.runtime.history import has_table, rows_about, some_briefs
 from jobs.runtime.stage import DONE, Counts, Job, Stage
 from jobs.runtime.storage import Folder
-from jobs.runtime.tables import read_rows
+from jobs.runtime.tables import read_rows, table_files
 
 PAGE = "index.html"
 CURVE = "curve.json"
+PAIRS, HELDOUT, ALARMS = "pairs.json", "heldout.json", "alarms"  # of pair, reward and grpo
 NEEDED = ("answer", "judge", "evaluate")  # of the rest, what the run does not have is left out
 SCORING = ("judge", "geval")  # jobs that write verdicts
 SAMPLED = 12  # train briefs with a dropped draft whose history is shown, and as many others
+ROLLED = 4  # of the others, such as the policy wrote about while it learned
 
 
 def main(run: Stage) -> Counts:
@@ -69,6 +77,7 @@ def gather(run: Stage) -> Findings:
             if (stage.folder / CURVE).exists()
         },
         written=written(run),
+        learned=learned([stage for stage, _ in stages]),
     )
 
 
@@ -107,8 +116,14 @@ def written(run: Stage) -> Written:
     if not (is_finished(run, "generate") and is_finished(run, "clean")):
         return Written()
     generate, clean = run.input("generate"), run.input("clean")
-    lossy = some_briefs(Dropped, clean, SAMPLED)
-    ids = list(dict.fromkeys([*lossy, *some_briefs(Draft, generate, 2 * SAMPLED)]))[: 2 * SAMPLED]
+    degrade, pair = of_job(run, "degrade"), of_job(run, "pair")
+    grpo = of_job(run, "grpo")
+    chosen = [
+        *some_briefs(Dropped, clean, SAMPLED),
+        *(name for stage in grpo for name in some_briefs(Rollout, stage, ROLLED)),
+        *some_briefs(Draft, generate, 2 * SAMPLED),
+    ]
+    ids = list(dict.fromkeys(chosen))[: 2 * SAMPLED]
     drafts = rows_about(Draft, generate, ids)
     briefs = {draft.brief_id: draft for draft in drafts}
     return Written(
@@ -116,8 +131,55 @@ def written(run: Stage) -> Written:
         drafts=drafts,
         copies=rows_about(Copy, clean, ids),
         dropped=rows_about(Dropped, clean, ids),
-        failures=[*rows_about(Failed, generate, ids), *rows_about(Failed, clean, ids)],
+        failures=about(ids, Failed, generate, clean, *degrade, *pair),
+        negatives=about(ids, Negative, *degrade),
+        pairs=about(ids, Pair, *pair),
+        unpaired=about(ids, Dropped, *pair),
+        rollouts=about(ids, Rollout, *grpo),
     )
+
+
+def about(ids: Collection[str], row_type: type[Any], *stages: Folder) -> list[Any]:
+    """The rows of some stages about some briefs."""
+    return [row for stage in stages for row in rows_about(row_type, stage, ids)]
+
+
+def of_job(run: Stage, job: str) -> list[Folder]:
+    """Where the last stage of a job wrote, if it has finished."""
+    return [run.input(job)] if is_finished(run, job) else []
+
+
+def learned(stages: Sequence[Stage]) -> Learned:
+    """What the trainings among the finished stages left."""
+
+    def read(job: str, name: str) -> dict[str, Any]:
+        mine = [stage for stage in stages if stage.job.name == job]
+        return {
+            one.name: one.folder.read_json(name) for one in mine if (one.folder / name).exists()
+        }
+
+    return Learned(
+        pairs=read("pair", PAIRS),
+        heldout=read("reward", HELDOUT),
+        policies={stage.name: policy(stage) for stage in stages if stage.job.name == "grpo"},
+        origins={stage.name: before.name for stage in stages if (before := tuned(stage))},
+    )
+
+
+def policy(stage: Stage) -> Policy:
+    """A grpo stage's alarms, and its samples of the first step and of the last."""
+    folder = stage.folder / ALARMS
+    alarms = {int(name.partition(".")[0]): folder.read_json(name) for name in folder.names()}
+    if not has_table(Rollout, stage.folder):
+        return Policy(alarms, [])
+    filesystem, _ = stage.folder.resolve()
+    files = table_files(Rollout, stage.folder)
+    steps: set[int] = set()
+    for path in files:
+        steps |= set(pq.read_table(path, columns=["step"], filesystem=filesystem)[0].to_pylist())
+    ends = [("step", "in", {*sorted(steps)[:1], *sorted(steps)[-1:]})]
+    tables = [pq.read_table(path, filesystem=filesystem, filters=ends) for path in files if steps]
+    return Policy(alarms, [Rollout(**row) for table in tables for row in table.to_pylist()])
 
 
 def finished(run: Stage) -> list[tuple[Stage, dict[str, Any]]]:
@@ -133,8 +195,8 @@ JOB = Job(
     main=main,
     sections={},
     reads=(
-        *("brief", "generate", "clean", "pretrain", "sft", "answer", "examine", "judge"),
-        *("geval", "compare", "evaluate"),
+        *("brief", "generate", "clean", "degrade", "pair", "pretrain", "sft", "reward", "dpo"),
+        *("grpo", "merge", "answer", "examine", "judge", "geval", "compare", "evaluate"),
     ),
     needs_ray=False,
 )

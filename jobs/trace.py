@@ -12,7 +12,19 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.domain.errors import InputError
-from jobs.domain.rows import Answer, Brief, Comparison, Copy, Draft, Dropped, Failed, Verdict
+from jobs.domain.rows import (
+    Answer,
+    Brief,
+    Comparison,
+    Copy,
+    Draft,
+    Dropped,
+    Failed,
+    Negative,
+    Pair,
+    Rollout,
+    Verdict,
+)
 from jobs.runtime.command import discover, load, speaking, stages_of
 from jobs.runtime.history import rows_about
 from jobs.runtime.stage import Stage
@@ -21,6 +33,9 @@ ROWS: dict[str, tuple[type, ...]] = {
     "brief": (Brief,),
     "generate": (Draft, Failed),
     "clean": (Copy, Dropped, Failed),
+    "degrade": (Negative, Failed),
+    "pair": (Pair, Dropped, Failed),
+    "grpo": (Rollout,),
     "answer": (Answer, Failed),
     "judge": (Verdict, Failed),
     "geval": (Verdict, Failed),

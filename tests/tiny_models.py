@@ -22,7 +22,7 @@ def tiny_model(folder: Path, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     config = Qwen2Config(
         vocab_size=len(tokenizer),
-        hidden_size=32,
+        hidden_size=64,  # heads of 32: vLLM has none of 16 on CPUs
         intermediate_size=64,
         num_hidden_layers=2,
         num_attention_heads=2,

@@ -30,7 +30,7 @@ from jobs.domain.filters import Checked, example, reasons
 from jobs.domain.lexicon import compact, folded
 from jobs.domain.likeness import length_gap, nearly_in, says_twice, similarity
 from jobs.domain.ratings import Check
-from jobs.domain.swaps import new_figures, swapped_facts
+from jobs.domain.swaps import exchanged_facts, new_figures, swapped_facts
 from jobs.domain.wording import SHOUT
 
 UNUSABLE = "unusable"  # tags, mojibake, another language, personal data
@@ -40,6 +40,7 @@ TOO_MANY_FALSE = "too_many_false"  # more facts than were asked for
 DEFECT_MISSING = "defect_missing"  # neither rules nor rater find what was asked for
 DAMAGE = {"stray_tag", "personal_data"}  # filters; `broken` may be what makes a text weak
 UNMET: tuple[str, ...] = ("broken", "no_call_to_action", "no_person")  # filters
+EDITED = 0.4  # of character 5-grams shared: texts written anew share some 0.1 with their copy
 FALSE_FACTS = 2  # in one negative, at most
 # A name that is nearly written is a weak writer's, and a rater may call it another name: false.
 GARBLED_NAME, GARBLED_INGREDIENT, HERO_SWAPPED = "garbled_name", "garbled_ingredient", "ingredient"
@@ -69,6 +70,11 @@ class Case:
     def swapped(self) -> list[tuple[str, str]]:
         """Facts of the copy in whose place the negative has something else."""
         return swapped_facts(self.copy, self.text, self.facts)
+
+    @cached_property
+    def is_edited(self) -> bool:
+        """The negative is the copy with changes, and no text of its own."""
+        return similarity(self.text, self.copy) > EDITED
 
     @property
     def text(self) -> str:
@@ -174,13 +180,15 @@ def false(case: Case) -> Evidence:
     """A figure, ingredient, effect or other fact that is not the product's.
 
     >>> false(case_of(COPY.replace("5%", "10%"), COPY)).all
-    ('false_fact', 'figure', 'concentration')
+    ('false_fact', 'exchanged', 'figure', 'concentration')
     >>> false(case_of(COPY.replace("调节皮脂", "淡化细纹"), COPY)).all
-    ('role',)
+    ('exchanged', 'role')
     >>> false(case_of(COPY + "售价189元。", COPY)).all
     ()
     """
     sure = ["false_fact"] if "false_fact" in case.fresh else []
+    if case.is_edited and exchanged_facts(case.copy, case.text, case.facts):
+        sure.append("exchanged")
     if new_figures(case.copy, case.text, case.facts):
         sure.append("figure")
     return Evidence(tuple(sure), tuple(dict.fromkeys(label for label, _ in case.swapped)))

@@ -10,6 +10,7 @@ from jobs.domain.lexicon import folded
 
 MASK = "\u2588"  # stands for the product's name, of which an ingredient's is often a part
 MANNER = 90  # per cent; from here on a percentage is a manner of speaking
+AROUND = 4  # characters on either side by which a fact's place is known again
 WRITES = ("replace", "insert")  # a passage that was only deleted says nothing false
 
 
@@ -55,16 +56,59 @@ def swapped_facts(copy: str, text: str, facts: dict[str, Any]) -> list[tuple[str
     >>> swapped_facts("烟酰胺霜：烟酰胺调节皮脂。", "烟酰胺霜。", facts)
     []
     """
+    before, after = aligned(copy, text, facts)
+    written = changes(before, after)
+    found = [
+        (label, entry)
+        for label, entry, spans in missing_facts(before, after, facts)
+        if any(touches(span, change) for span in spans for change in written)
+    ]
+    return without_parts(found)
+
+
+def exchanged_facts(copy: str, text: str, facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """Those of `swapped_facts` in whose place, between the same words, no other fact stands.
+
+    An exaggeration, say, that takes a sentence's place exchanges no fact for another.
+
+    >>> facts = {"name": "x", "effects": ["锁住水分", "舒缓泛红"]}
+    >>> exchanged_facts("温和做到锁住水分。慢慢来。", "温和做到修护干裂。慢慢来。", facts)
+    [('effects', '锁住水分')]
+    >>> exchanged_facts("温和做到锁住水分。慢慢来。", "温和做到舒缓泛红。慢慢来。", facts)
+    []
+    >>> exchanged_facts("温和做到锁住水分。慢慢来。", "所有问题立刻消失！慢慢来。", facts)
+    []
+    """
+    before, after = aligned(copy, text, facts)
+    known = [spelt(entry) for _, entry in fact_values(facts)]
+    found = []
+    for label, entry, spans in missing_facts(before, after, facts):
+        for start, end in spans:
+            between = before[max(0, start - AROUND) : start], before[end : end + AROUND]
+            left, right = map(re.escape, between)
+            there = re.search(rf"{left}(.{{1,{2 * len(entry)}}}?){right}", after)
+            if there and not any(one in there[1] for one in known):
+                found.append((label, entry))
+    return without_parts(found)
+
+
+def aligned(copy: str, text: str, facts: dict[str, Any]) -> tuple[str, str]:
+    """Both texts in one spelling, with a sign for the product's name."""
     name = spelt(str(facts.get("name", "")))
     before, after = (spelt(one).replace(name, MASK) if name else spelt(one) for one in (copy, text))
-    written = changes(before, after)
+    return before, after
+
+
+def missing_facts(
+    before: str, after: str, facts: dict[str, Any]
+) -> list[tuple[str, str, list[tuple[int, int]]]]:
+    """(label, value, where it stands in `before`) of facts that `after` states less often."""
     found = []
     for label, entry in fact_values(facts):
         spans = [match.span() for match in standing(entry).finditer(before)]
-        fewer = len(spans) > len(standing(entry).findall(after))
-        if fewer and any(touches(span, change) for span in spans for change in written):
-            found.append((label, entry))
-    return without_parts(found)
+        if len(spans) > len(standing(entry).findall(after)):
+            found.append((label, entry, spans))
+    return found
 
 
 def spelt(text: str) -> str:

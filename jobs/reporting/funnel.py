@@ -7,6 +7,7 @@ from typing import Any
 from jobs.domain.filters import DROPS
 
 Record = Mapping[str, Any]  # a stage's done.json
+MAKES = {"generate": "drafts", "clean": "copies", "degrade": "negatives", "pair": "pairs"}  # by job
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,17 @@ def as_text(steps: Sequence[Step]) -> str:
     return "\n".join(lines)
 
 
-def made(generate: Record | None, clean: Record | None) -> dict[str, Any]:
-    """What the report shows: stages with their counts, drop reasons, the funnel, the figures."""
+def made(records: Mapping[str, Record]) -> dict[str, Any]:
+    """What the report shows: stages with their counts, drop reasons, the funnel, the figures.
+
+    `records` has those of the jobs in MAKES that the run has finished.
+    """
     stages = [
-        {"stage": record["stage"], "makes": makes, **record["counts"]}
-        for makes, record in (("drafts", generate), ("copies", clean))
-        if record
+        {"stage": records[job]["stage"], "makes": makes, **records[job]["counts"]}
+        for job, makes in MAKES.items()
+        if job in records
     ]
-    notes: Mapping[str, Any] = clean["counts"]["notes"] if clean else {}
+    notes: Mapping[str, Any] = records["clean"]["counts"]["notes"] if "clean" in records else {}
     reasons: Mapping[str, int] = notes.get("reasons", {})
     return {
         "stages": stages,

@@ -111,8 +111,8 @@ def trl_arguments(settings: Tuning, shape: TrainShape, folder: str) -> Mapping[s
     if not on_gpu:
         free["pad_to_multiple_of"] = ROUNDED
     if shape.zero_stage == 3 and settings.lora is not False:
-        # TRL 1.16 asks for this where ZeRO-3 parts what PEFT wraps (trl#2514), but under the field's
-        # old name, which transformers 5.23 no longer reads by then.
+        # TRL 1.16 asks for this where ZeRO-3 parts what PEFT wraps (trl#2514), but under the old
+        # name of the field, which transformers 5.23 no longer reads by then.
         free["activation_checkpointing_kwargs"] = {"use_reentrant": True}
     return {
         **free,

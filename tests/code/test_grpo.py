@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset
-from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
 
 from jobs.domain.errors import SettingsError, StageError
 from jobs.engines.sums import Sums
@@ -18,7 +18,8 @@ from jobs.training.grpo.preparing import schedule
 from jobs.training.grpo.proof import Probe, SyncError, check
 from jobs.training.grpo.settings import Grpo, Rewards, check_syncable, shapes
 from jobs.training.heads import by_length
-from jobs.training.tokenizer import learn_tokenizer, load_tokenizer
+from jobs.training.tokenizer import load_tokenizer
+from tests.tiny_models import tiny_adapter, tiny_model
 
 GROUP = 4
 PROMPT = [{"role": "user", "content": "写一篇广告"}]
@@ -29,30 +30,12 @@ RATER = [0.9, None, 0.1, 0.2]
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("base")
-    tokenizer = learn_tokenizer(["写一篇广告，温和修护，科学配方。"] * 20, 300, folder)
-    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
-    heads = {"num_attention_heads": 2, "num_key_value_heads": 2}
-    torch.manual_seed(0)
-    config = Qwen2Config(vocab_size=len(tokenizer), **shape, **heads)
-    Qwen2ForCausalLM(config).save_pretrained(folder)
-    return folder
+    return tiny_model(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(scope="module")
 def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An adapter that changes what the base says."""
-    folder = tmp_path_factory.mktemp("adapter")
-    model = get_peft_model(
-        AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32),
-        LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM"),
-    )
-    torch.manual_seed(1)
-    for name, weight in model.named_parameters():
-        if "lora_" in name:
-            torch.nn.init.normal_(weight, std=0.3)
-    model.save_pretrained(folder)
-    return folder
+    return tiny_adapter(base, tmp_path_factory.mktemp("adapter"))
 
 
 class Steps:

@@ -157,6 +157,9 @@ def case(text: str) -> Case:
         ("false", COPY.replace("5%", "12%").removesuffix("一次。"), "also_weak"),
         ("exaggerated", COPY.replace("今晚", "保证有效，绝对安全！！今晚"), ""),
         ("exaggerated", COPY.replace("今晚", "保证有效！！只要99元。今晚"), "also_false"),
+        ("exaggerated", COPY.replace("今晚", "神器！！今晚").replace("油性肌肤", "婴幼儿"),
+         "also_false"),
+        ("exaggerated", COPY.replace("负责调节皮脂", "保证有效，绝对根治毛孔，从此告别烦恼"), ""),
         ("exaggerated", COPY.replace("今晚", "保证有效！！" * 6 + "今晚"), "length_gap"),
         ("exaggerated", COPY.replace("烟酰胺净润精华液", "护肤神器"), "also_weak"),
         ("weak", COPY.replace("烟酰胺净润精华液含", "它含"), ""),
@@ -198,7 +201,7 @@ def test_rules_drop_with_the_reason(kind: str, text: str, reason: str) -> None:
 )
 def test_what_rules_find_of_a_defect(kind: str, text: str, evidence: set[str]) -> None:
     found = set(DEFECTS[kind](case(text)).all)
-    assert found - {"false_fact", "concentration"} == evidence
+    assert found - {"false_fact", "exchanged", "concentration"} == evidence
 
 
 def test_who_decides_where_rules_and_rater_differ() -> None:

@@ -89,18 +89,24 @@ def hundredths(sizes: Sequence[int]) -> tuple[float, ...]:
 def panels(curve: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Every numeric series of a training's log over its steps; the two losses share a panel."""
     found: dict[str, dict[str, list[tuple[float, float]]]] = {}
-    for key in _series(curve):
-        points = [
-            (float(entry["step"]), float(entry[key]))
-            for entry in curve
-            if _is_number(entry.get(key)) and _is_number(entry.get("step"))
-        ]
+    for key in series(curve):
         title = "loss" if key in PAIRED else key.replace("_", " ")
-        found.setdefault(title, {})[PAIRED.get(key, key.replace("_", " "))] = points
+        name = PAIRED.get(key, key.replace("_", " "))
+        found.setdefault(title, {})[name] = points_of(curve, key)
     return [panel(title, lines) for title, lines in found.items()]
 
 
-def _series(curve: Iterable[Mapping[str, Any]]) -> list[str]:
+def points_of(curve: Sequence[Mapping[str, Any]], key: str) -> list[tuple[float, float]]:
+    """(step, value) of each entry that has both as numbers."""
+    return [
+        (float(entry["step"]), float(entry[key]))
+        for entry in curve
+        if _is_number(entry.get(key)) and _is_number(entry.get("step"))
+    ]
+
+
+def series(curve: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The keys of numbers that say how well, losses first."""
     keys = dict.fromkeys(key for entry in curve for key in entry if _is_number(entry[key]))
     kept = [key for key in keys if key not in ("step", "epoch") and not key.endswith(NOT_DRAWN)]
     losses = list(PAIRED)
@@ -112,12 +118,17 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def panel(title: str, lines: Mapping[str, Sequence[tuple[float, float]]]) -> dict[str, Any]:
-    """One drawing: both axes, each line as places (across and down), and its numbers."""
+def panel(
+    title: str, lines: Mapping[str, Sequence[tuple[float, float]]], up: Axis | None = None
+) -> dict[str, Any]:
+    """One drawing: both axes, each line as places (across and down), and its numbers.
+
+    Without an axis of its own for its values it has one that holds them and zero.
+    """
     points = [point for line in lines.values() for point in line]
     steps, values = [step for step, _ in points], [value for _, value in points]
     across = spread(0, max(steps))
-    up = spread(min(0.0, *values) if min(values) < 0 or title == "loss" else 0.0, max(values))
+    up = up or spread(min(0.0, *values), max(values))
     drawn = {
         name: [
             (across.at(step), round(100 - up.at(value), 2)) for step, value in thinned(line, POINTS)
@@ -126,6 +137,7 @@ def panel(title: str, lines: Mapping[str, Sequence[tuple[float, float]]]) -> dic
     }
     return {
         "title": title,
+        "across": across,
         "x_ticks": across.labels,
         "y_ticks": [(label, round(100 - at, 2)) for label, at in up.labels],
         "lines": drawn,

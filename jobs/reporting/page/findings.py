@@ -7,7 +7,20 @@ from typing import Any
 
 from jobs.domain.brand import Guide
 from jobs.domain.metrics import Metric, metrics
-from jobs.domain.rows import Answer, Brief, Comparison, Copy, Draft, Dropped, Failed, Probe, Verdict
+from jobs.domain.rows import (
+    Answer,
+    Brief,
+    Comparison,
+    Copy,
+    Draft,
+    Dropped,
+    Failed,
+    Negative,
+    Pair,
+    Probe,
+    Rollout,
+    Verdict,
+)
 from jobs.reporting.differences import Score
 from jobs.reporting.scores import main_scores
 
@@ -47,6 +60,37 @@ class Written:
     copies: Sequence[Copy] = ()
     dropped: Sequence[Dropped] = ()
     failures: Sequence[Failed] = ()
+    negatives: Sequence[Negative] = ()
+    pairs: Sequence[Pair] = ()
+    unpaired: Sequence[Dropped] = ()  # negatives that are in no pair
+    rollouts: Sequence[Rollout] = ()
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a policy wrote while it learned, and what was odd about it."""
+
+    alarms: Mapping[int, Sequence[str]]  # step of the samples that raised them -> their texts
+    rollouts: Sequence[Rollout]  # of the first step and of the last
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What trainings left beside their logs, each by its stage."""
+
+    pairs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # pairs.json
+    heldout: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # heldout.json
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)  # stage -> the one it tuned or merged
+
+    def path(self, stage: str) -> list[str]:
+        """The trainings that led to a stage's weights, the first of them first.
+
+        >>> Learned(origins={"merge": "grpo", "grpo": "sft"}).path("merge")
+        ['sft', 'grpo']
+        """
+        before = self.origins.get(stage)
+        return [] if before is None else [*self.path(before), before]
 
 
 @dataclass(frozen=True)
@@ -61,6 +105,7 @@ class Findings:
     records: Sequence[Record] = ()  # of each finished stage, in the order of the config
     curves: Mapping[str, Curve] = field(default_factory=dict)  # stage -> its curve
     written: Written = Written()
+    learned: Learned = Learned()
 
     @cached_property
     def models(self) -> list[str]:
@@ -80,6 +125,10 @@ class Findings:
     def record(self, job: str) -> Record | None:
         """The last finished stage of a job."""
         return next((entry for entry in reversed(self.records) if entry["job"] == job), None)
+
+    def stage(self, name: str) -> Record | None:
+        """The finished stage of that name."""
+        return next((entry for entry in self.records if entry["stage"] == name), None)
 
 
 def known_metrics(language: str) -> dict[str, Metric]:

@@ -1,20 +1,18 @@
-"""How a run was made: its data, its cost, its settings, and what became of some train briefs."""
+"""How a run was made: its data, its cost, its settings, its candidates."""
 
 import json
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jobs.domain.prompts import content_type
-from jobs.reporting.funnel import made
-from jobs.reporting.marks import marked
+from jobs.reporting.funnel import MAKES, made
 from jobs.reporting.page.findings import Findings, Record
 
 
 def data(findings: Findings) -> dict[str, Any]:
     """The funnel with the share that each step left, and what stood in clean's notes."""
-    found = made(findings.record("generate"), findings.record("clean"))
+    jobs = {job: findings.record(job) for job in MAKES}
+    found = made({job: record for job, record in jobs.items() if record})
     most = max((step["left"] for step in found["steps"]), default=0)
     bars = [
         {**step, "share": 100 * step["left"] / most, "gone": 100 * step["lost"] / most}
@@ -59,58 +57,26 @@ def candidates(findings: Findings) -> dict[str, str]:
     """model -> where it comes from, as the answer stage's settings say."""
     record = findings.record("answer")
     settings = record["identity"]["settings"] if record else {}
-    sources = {"golden": "reference texts", "merge": "the model trained in this run"}
-    sources["base"] = f"base model: {(settings.get('base') or {}).get('model', '?')}"
+    base = (settings.get("base") or {}).get("model", "?")
     return {
-        entry["name"]: sources.get(
-            entry["source"], f"the API model of {entry.get('account', '')!r}"
-        )
+        entry["name"]: _source(findings, entry, base)
         + (", with the brand's guide in its prompt" if entry["guided"] else "")
         for entry in (settings.get("answer") or {}).get("candidates", ())
     }
 
 
-def train_histories(findings: Findings) -> list[dict[str, Any]]:
-    """Each sampled train brief with its drafts, and what each of them became."""
-    written, guide = findings.written, findings.guide
-    copies = {copy.draft_id: copy for copy in written.copies}
-    dropped = {row.draft_id: row for row in written.dropped}
-    failed = {row.row_id: row for row in written.failures}
-    drafts = _by_brief(written.drafts)
-    shown = []
-    for brief in written.briefs:
-        ends = [
-            {
-                "draft": draft,
-                "kept": copies.get(draft.draft_id),
-                "text": marked(draft.text, guide, brief.facts),
-                "cleaned": marked(copies[draft.draft_id].text, guide, brief.facts)
-                if draft.draft_id in copies and copies[draft.draft_id].text != draft.text
-                else None,
-                "dropped": dropped.get(draft.draft_id),
-                "failure": failed.get(draft.draft_id),
-            }
-            for draft in sorted(drafts[brief.brief_id], key=lambda draft: draft.draft_id)
-        ]
-        unwritten = [
-            row
-            for row in written.failures
-            if row.row_id.startswith(f"{brief.brief_id}#")
-            and row.row_id not in {draft.draft_id for draft in drafts[brief.brief_id]}
-        ]
-        kind = content_type(brief.content_type, brief.language)
-        name = json.loads(brief.facts).get("name", brief.product_id)
-        shown.append(
-            {"brief": brief, "kind": kind, "name": name, "ends": ends, "unwritten": unwritten}
-        )
-    return shown
-
-
-def _by_brief(rows: Iterable[Any]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = defaultdict(list)
-    for row in rows:
-        found[row.brief_id].append(row)
-    return found
+def _source(findings: Findings, entry: Mapping[str, Any], base: str) -> str:
+    """A candidate's source: golden, base, api, or the name of the stage that wrote the model."""
+    known = {
+        "golden": "reference texts",
+        "base": f"base model: {base}",
+        "api": f"the API model of {entry.get('account', '')!r}",
+    }
+    if entry["source"] in known:
+        return known[entry["source"]]
+    path = findings.learned.path(entry["source"])
+    through = f": {', then '.join(path)}" if len(path) > 1 else ""
+    return f"the model trained in this run{through}"
 
 
 def fact_lines(facts: str) -> list[tuple[str, str]]:

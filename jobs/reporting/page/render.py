@@ -14,17 +14,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from jobs.reporting.headline import sentence
-from jobs.reporting.page import judging, lengths, making, scores
+from jobs.reporting.page import curves, histories, judging, lengths, making, samples, scores
 from jobs.reporting.page.against import Pairing, compared
 from jobs.reporting.page.answers import browser, embedded
-from jobs.reporting.page.charts import panels
 from jobs.reporting.page.findings import Findings
+from jobs.reporting.page.preferences import preferences
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render_page(findings: Findings) -> str:
     """A run's whole page as HTML."""
+    watched = samples.watched(findings)
     return (
         environment()
         .get_template("page.html")
@@ -44,7 +45,13 @@ def render_page(findings: Findings) -> str:
             examination=judging.examination(findings),
             agreement=judging.agreement(findings),
             made=making.data(findings),
-            trained={stage: panels(curve) for stage, curve in findings.curves.items()},
+            trained={
+                stage: curves.drawn(curve, watched.get(stage, {}).get("marks", ()))
+                for stage, curve in findings.curves.items()
+            },
+            watched=watched,
+            preferences=preferences(findings),
+            policies=samples.policies(findings),
             lengths=lengths.length_rows(findings),
             length_panels=lengths.length_panels(findings),
             cut_off=lengths.cut_off(findings),
@@ -52,7 +59,7 @@ def render_page(findings: Findings) -> str:
             times=making.stage_times(findings.records),
             seeds={e["stage"]: making.seeds(e["identity"]["settings"]) for e in findings.records},
             candidates=making.candidates(findings),
-            histories=making.train_histories(findings),
+            histories=histories.train_histories(findings),
             shown=browser(findings),
         )
     )
