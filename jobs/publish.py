@@ -3,12 +3,13 @@
 python -m jobs.publish configs/demo.toml --publish.target out/demo
 HF_TOKEN=... python -m jobs.publish configs/yuansu.toml --publish.target hf://owner/name
 
-The model goes to owner/name (or <folder>/model), the data to owner/name-data (or <folder>/data).
+The model is that of the merge stage named in the stage's inputs, else of the last one; the adapter
+is the one that was merged. They go to owner/name (or <folder>/model), the data to owner/name-data
+(or <folder>/data).
 Only copies of train and dev products are data: validation is never published. What was published
 and is the same is skipped; to send it once more, delete the stage's folder.
 """
 
-import json
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
@@ -25,19 +26,12 @@ from jobs.cleaning.figures import ORDER
 from jobs.domain.errors import SettingsError, StageError
 from jobs.domain.prompts import Message, render_brief
 from jobs.domain.rows import Brief, Copy
-from jobs.engines.models import EMBEDDED, MODEL, BaseModelSettings
+from jobs.engines.models import ADAPTER, EMBEDDED, MODEL, TUNING, BaseModelSettings, tuned
 from jobs.llm.accounts import Accounts, models_of
 from jobs.llm.api import Api
 from jobs.llm.teachers import accounts
-from jobs.reporting.card import CopySet, render_card
-from jobs.reporting.funnel import Step
-from jobs.reporting.model_card import (
-    ModelSheet,
-    Source,
-    made_by,
-    merged_names,
-    render_model_card,
-)
+from jobs.reporting import model_card
+from jobs.reporting.card import CopySet, counted, render_card
 from jobs.runtime import hub
 from jobs.runtime.command import start
 from jobs.runtime.config import Section
@@ -47,10 +41,9 @@ from jobs.runtime.tables import brief_columns, table_files
 
 CARD = "README.md"
 BOARD = "scoreboard.json"
-ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_CONFIG = "model_card.adapter_config.json"
 PUBLISHED = ("train", "dev")  # splits; never val
-WRITERS = {"adapter": "sft", "model": "merge", "data": "clean"}  # part -> the job that makes it
-TOLD = ("pretrain", "sft", "merge", "answer", "evaluate")  # jobs that a model's card tells of
+WRITERS = {"adapter": TUNING, "model": ("merge",), "data": ("clean",)}  # part -> jobs that make it
 
 
 class Publish(Section):
@@ -97,7 +90,8 @@ def main(run: Stage) -> Counts:
         }
         mark = {"run": run.config.run, "sha256": {name: digest(files[name]) for name in files}}
         if repository(settings.target):
-            places = [send(bundle, settings) for bundle in bundles]
+            shared = {"private": settings.private, "token_env": settings.token_env}
+            places = [hub.to_hub(one.files, one.place, one.kind, **shared) for one in bundles]
         else:
             hub.to_folder(files, mark, settings.target)
             places = [settings.target]
@@ -106,32 +100,55 @@ def main(run: Stage) -> Counts:
     return Counts(len(files), len(files))
 
 
-def send(bundle: Bundle, settings: Publish) -> str:
-    """Commit a bundle to its repository on the hub. Returns the commit's address."""
-    private, variable = settings.private, settings.token_env
-    return hub.to_hub(bundle.files, bundle.place, bundle.kind, private=private, token_env=variable)
-
-
 def check(run: Stage) -> None:
     """Raises SettingsError where the target cannot be written, or no stage makes what is wanted."""
     settings = run.settings(Publish)
     hub.check_target(settings.target, settings.token_env)
+    named = [job for job in run.spec.inputs if job in TUNING]
+    if named and run.has_input("merge"):
+        raise SettingsError(
+            f"stage {run.name!r} names an input of job {named[0]!r}, but what it publishes is the "
+            f"adapter that was merged. Name the merge stage instead."
+        )
     for part in settings.what:
-        job = WRITERS.get(part)
-        if job and not run.has_input(job):
+        if part != "cards" and maker(run, part) is None:
             raise SettingsError(
-                f"[publish] what names {part!r}, which a stage of job {job!r} makes; the config "
-                f"has none before {run.name!r}. Add it, or take {part!r} out."
+                f"[publish] what names {part!r}, which a stage of job {' or '.join(WRITERS[part])} "
+                f"makes; the config has none before {run.name!r}. Add it, or take {part!r} out."
             )
 
 
+def maker(run: Stage, part: str) -> Stage | None:
+    """The stage that makes a part; an adapter is the one that was merged, if one was."""
+    if part == "adapter":
+        return tuned(run.inputs().get("merge", run))
+    return run.inputs().get(WRITERS[part][0])
+
+
+def made(run: Stage) -> list[Stage]:
+    """The stages that had a part in the model, the first of them first."""
+    path, before = list[Stage](), maker(run, "adapter")
+    while before is not None:
+        path, before = [before, *path], tuned(before)
+    first, last = (run.inputs().get(job) for job in ("pretrain", "merge"))
+    return [stage for stage in (first, *path, last) if stage is not None]
+
+
 def refuse_unfinished(run: Stage) -> None:
-    """Raises StageError naming the stages that have to be finished first."""
+    """Raises StageError naming the stages that have to be finished first, or have no adapter."""
     what, stages = run.settings(Publish).what, run.inputs()
-    needed = [job for part, job in WRITERS.items() if part in what]
+    needed = [stage for part in WRITERS if part in what and (stage := maker(run, part))]
     if "cards" in what and {"adapter", "model"} & set(what):
-        needed += [job for job in (*TOLD, "clean") if job in stages]
-    unfinished = [stages[job].name for job in dict.fromkeys(needed) if stages[job].done() is None]
+        told = ("answer", "evaluate", "clean")
+        needed += [*made(run), *(stages[job] for job in told if job in stages)]
+    names = {stage.name: stage for stage in needed}
+    unfinished = [name for name, stage in names.items() if stage.done() is None]
+    trained = maker(run, "adapter") if "adapter" in what else None
+    if not unfinished and trained and not (trained.folder / ADAPTER).exists():
+        raise StageError(
+            f"{run.name}: {trained.name} has no adapter, since all weights were trained. Nothing "
+            f"was published. Take adapter out of [publish] what."
+        )
     if unfinished:
         raise StageError(
             f"{run.name}: not finished: {', '.join(unfinished)}. Nothing was published. Run the "
@@ -177,25 +194,13 @@ def copy_set(run: Stage, counts: Mapping[tuple[str, str], int]) -> CopySet:
     """What the data's card tells: this stage's own counts, and what clean found."""
     record = run.inputs()["clean"].done()
     notes = record["counts"]["notes"] if record else {}
-    splits, kinds = Counter[str](), Counter[str]()
-    for (split, kind), count in counts.items():
-        splits[split] += count
-        kinds[kind] += count
     return CopySet(
         brand=run.config.brand,
         guide=run.guide,
         teacher=models_of(accounts(run)),
         offline=taught_offline(run),
-        splits={split: splits[split] for split in PUBLISHED if splits[split]},
-        kinds={
-            kind: {**cell, "copies": kinds[kind]}
-            for kind, cell in notes.get("figures", {}).items()
-            if kinds[kind]
-        },
-        funnel=[Step(**step) for step in notes.get("funnel", [])],
-        warnings=notes.get("warnings", []),
-        files={split: f"data/{split}-*.parquet" for split in PUBLISHED if splits[split]},
         licence=run.settings(Publish).licence,
+        **counted(counts, notes, PUBLISHED),
     )
 
 
@@ -207,54 +212,51 @@ def model_files(run: Stage, scratch: Path) -> dict[str, Path]:
         files |= files_in((run.input("merge") / MODEL).fetch())
     if "adapter" in what:
         within = "adapter/" if "model" in what else ""
-        adapter = files_in((run.input("sft") / "adapter").fetch())
+        trained = maker(run, "adapter") or run
+        adapter = files_in((trained.folder / ADAPTER).fetch())
         files |= {f"{within}{name}": path for name, path in adapter.items()}
-        config = json.loads(adapter[ADAPTER_CONFIG].read_bytes())
-        # peft keeps the path that the base had on the machine that trained.
-        config["base_model_name_or_path"] = base_of(run).name if base_of(run).on_hub else None
-        files[within + ADAPTER_CONFIG] = written(
-            scratch / ADAPTER_CONFIG, json.dumps(config, indent=2)
-        )
+        config = model_card.adapter_config(adapter[ADAPTER_CONFIG].read_bytes(), base_of(run))
+        files[within + ADAPTER_CONFIG] = written(scratch / ADAPTER_CONFIG, config)
     if "cards" in what:
         if run.has_input("evaluate"):
             board = run.input("evaluate").read_bytes(BOARD).decode()
             files[BOARD] = written(scratch / BOARD, board)
-        files[CARD] = written(scratch / CARD, render_model_card(sheet(run)))
+        files[CARD] = written(scratch / CARD, model_card.render_model_card(sheet(run)))
     return files
 
 
-def sheet(run: Stage) -> ModelSheet:
+def sheet(run: Stage) -> model_card.ModelSheet:
     """What the model's card tells."""
     settings, stages = run.settings(Publish), run.inputs()
-    made = [stages[job] for job in TOLD[:3] if job in stages]
+    answered = stages["answer"].done() if "answer" in stages else None
+    parts = [model_card.made_by(record) for stage in made(run) if (record := stage.done())]
     board = run.input("evaluate").read_json(BOARD) if "evaluate" in stages else None
-    judged_offline = board is not None and board["judge"]["offline"]
+    judged = board is not None and board["judge"]["offline"]
+    rated = model_card.rated_offline(parts)
+    stood_in = {"teacher": taught_offline(run), "rater": rated, "judge": judged}
     name = repository(settings.target)
     learned, chat = learned_from(run)
-    return ModelSheet(
+    return model_card.ModelSheet(
         run=run.config.run,
         guide=run.guide,
         base=base_of(run),
         parts=[part for part in ("model", "adapter") if part in settings.what],
-        stages=[made_by(stage.name, record) for stage in made if (record := stage.done())],
+        stages=parts,
         learned=learned,
         board=board,
-        ours=merged_names(stages["answer"].done() if "answer" in stages else None),
+        ours=model_card.names_of(stages["merge"].name, answered) if "merge" in stages else [],
         teacher=models_of(accounts(run)),
-        offline=["teacher"] * taught_offline(run) + ["judge"] * judged_offline,
+        offline=[who for who, is_so in stood_in.items() if is_so],
         chat=chat,
         dataset=f"{name}-data" if name and "data" in settings.what else "",
         licence=settings.licence,
     )
 
 
-def base_of(run: Stage) -> Source:
-    """Where the model comes from, without the path that it has on this machine."""
+def base_of(run: Stage) -> model_card.Source:
+    """Where the model comes from."""
     name = run.section("base", BaseModelSettings).model
-    if name == EMBEDDED:
-        return Source("", on_hub=False)
-    is_path = name.startswith(("/", ".", "~")) or name.count("/") != 1 or Path(name).exists()
-    return Source(Path(name).name if is_path else name, on_hub=not is_path)
+    return model_card.source_of(name, embedded=name == EMBEDDED)
 
 
 def learned_from(run: Stage) -> tuple[dict[str, int], list[Message]]:
@@ -287,7 +289,7 @@ JOB = Job(
     name="publish",
     main=main,
     sections={"publish": Publish, "base": BaseModelSettings, "teacher": Api, "teachers": Accounts},
-    reads=("clean", "pretrain", "sft", "merge", "answer", "evaluate"),
+    reads=("clean", "pretrain", *TUNING, "merge", "answer", "evaluate"),
     needs_ray=False,
     check=check,
 )

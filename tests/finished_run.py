@@ -1,5 +1,6 @@
 """A small run as its stages would leave it, written without running them."""
 
+import functools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from jobs.reporting.scores import scoreboard
 from jobs.runtime.command import discover, load, stages_of
 from jobs.runtime.stage import DONE, FORMAT, Stage
 from jobs.runtime.tables import write_rows
+from tests.finished_learning import LEARNED
 
 FACTS = json.dumps(
     {
@@ -27,6 +29,11 @@ SCORES = {  # brief -> model -> score; paid_ad_bab of ys-2 was not judged for ba
     ("ys-2", "paid_ad_fab"): {"golden": 4.5, "sft": 2.5, "base": 3.0},
 }
 MODELS = ["golden", "sft", "base"]
+CANDIDATES = [
+    {"name": "golden", "source": "golden", "guided": False, "account": ""},
+    {"name": "sft", "source": "merge", "guided": False, "account": ""},
+    {"name": "base", "source": "base", "guided": False, "account": ""},
+]
 HOSTILE = '</p><script>alert("x")</script><img src="https://example.org/a.png">' + "字" * 60
 HOSTILE_REASON = "</details><b onclick='x()'>理由</b>"
 UNFIT_REASON = "it prefers what stands <b>first</b>"
@@ -34,6 +41,10 @@ LOST_DRAFT = "ys-9/paid_ad_bab#m#1"
 FULL = (
     *("brief", "generate", "clean", "pretrain", "sft", "answer", "examine", "judge", "compare"),
     *("evaluate", "report"),
+)
+PREFERRED = (  # FULL with what is learned from pairs and from the policy's own samples
+    *("brief", "generate", "clean", "degrade", "pair", "pretrain", "sft", "reward", "dpo", "grpo"),
+    *("merge", "answer", "examine", "judge", "compare", "evaluate", "report"),
 )
 SHORT = ("answer", "judge", "evaluate", "report")  # own answers judged, nothing trained
 
@@ -86,11 +97,11 @@ def verdicts(lift: float = 0.0) -> list[Verdict]:
     ]  # fmt: skip
 
 
-def finish(stage: Stage, seed: int = 7, **counts: Any) -> None:
-    """Mark a stage as done."""
+def finish(stage: Stage, seed: int = 7, own: dict[str, Any] | None = None, **counts: Any) -> None:
+    """Mark a stage as done; `own` are more settings of its section."""
     filled = {"expected": 1, "out": 1, "dropped": 0, "failed": 0, "usd": 0.0, "notes": {}} | counts
     inputs = {read.name: "0" for read in stage.inputs().values()}
-    settings = {"brand": "yuansu", stage.name: {"seed": seed}}
+    settings = {"brand": "yuansu", stage.job.name: {"seed": seed, **(own or {})}}
     identity = {"settings": settings, "sources": {}, "inputs": inputs}
     record = {"format": FORMAT, "job": stage.job.name, "stage": stage.name, "identity": identity}
     stage.folder.write_json(DONE, record | {"counts": filled, "seconds": 60.0, "commit": "abc"})
@@ -209,15 +220,20 @@ def fill(stage: Stage, offline: bool = True, lift: float = 0.0, *, full: bool = 
         "evaluate": lambda: stage.folder.write_json(
             "scoreboard.json", whole_board(offline, lift, full=full)
         ),
+        **{
+            name: functools.partial(leave, stage, brief("ys-9", "paid_ad_bab", "train"), HOSTILE)
+            for name, leave in LEARNED.items()
+        },
     }
     counts = writers.get(job, dict)()
     told = counts if isinstance(counts, dict) else {}
-    finish(stage, seed=7 + round(lift) if job == "sft" else 7, **told)
+    own = {"candidates": CANDIDATES} if job == "answer" else {}
+    finish(stage, seed=7 + round(lift) if job == "sft" else 7, own=own, **told)
 
 
 def write_run(folder: Path, jobs: Sequence[str] = FULL, offline: bool = True) -> Stage:
     """A run of which all but the report is finished; its report stage."""
     *before, last = config(folder, jobs)
     for stage in before:
-        fill(stage, offline, full=tuple(jobs) == FULL)
+        fill(stage, offline, full="examine" in jobs)
     return last

@@ -1,5 +1,6 @@
 """The data set's card: a README.md as Hugging Face's hub reads it, from counted figures alone."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,33 @@ class CopySet:
     def copies(self) -> int:
         """All copies."""
         return sum(self.splits.values())
+
+
+def counted(
+    counts: Mapping[tuple[str, str], int], notes: Mapping[str, Any], splits: Sequence[str]
+) -> dict[str, Any]:
+    """What a CopySet counts: copies by (split, content type), beside what clean noted of them.
+
+    >>> told = counted({("train", "a"): 2, ("dev", "a"): 1}, {"figures": {"a": {}}}, ["train"])
+    >>> told["splits"], told["kinds"]
+    ({'train': 2}, {'a': {'copies': 2}})
+    """
+    kept = {key: count for key, count in counts.items() if key[0] in splits}
+    kinds, sizes = Counter[str](), Counter[str]()
+    for (split, kind), count in kept.items():
+        sizes[split] += count
+        kinds[kind] += count
+    return {
+        "splits": {split: sizes[split] for split in splits if sizes[split]},
+        "kinds": {
+            kind: {**cell, "copies": kinds[kind]}
+            for kind, cell in notes.get("figures", {}).items()
+            if kinds[kind]
+        },
+        "funnel": [Step(**step) for step in notes.get("funnel", [])],
+        "warnings": notes.get("warnings", []),
+        "files": {split: f"data/{split}-*.parquet" for split in splits if sizes[split]},
+    }
 
 
 def size_category(rows: int) -> str:

@@ -1,5 +1,6 @@
 """A model's card: a README.md as Hugging Face's hub reads it, from a run's records alone."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,13 @@ from jobs.domain.prompts import Message
 from jobs.reporting.card import card_template
 
 SHOWN = 60  # characters of a setting's value
+METHODS = {
+    "sft": "learning from copies",
+    "dpo": "direct preference optimisation on pairs",
+    "grpo": "group relative policy optimisation on samples of its own",
+}
+# Sections and settings that say who was asked and where, not how the model was trained.
+UNTOLD = ("judge", "judges", "base_url", "api_key_env", "extra")
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,7 @@ class Made:
     """One finished stage that had a part in the model."""
 
     stage: str
+    job: str
     settings: Mapping[str, Any]  # as done.json keeps them
     rows: int  # that went in
     seconds: float
@@ -44,7 +53,7 @@ class ModelSheet:
     board: Mapping[str, Any] | None  # scoreboard.json
     ours: Sequence[str]  # names in the scoreboard that this model has
     teacher: str  # model name
-    offline: Sequence[str]  # of teacher, judge: those that were stand-ins
+    offline: Sequence[str]  # of teacher, rater, judge: those that were stand-ins
     chat: Sequence[Message] = ()  # a request as it was trained on
     dataset: str = ""  # hub id of the data set that was published with it
     licence: str = ""  # as the hub names it; empty: not stated
@@ -53,6 +62,18 @@ class ModelSheet:
     def title(self) -> str:
         """The card's heading."""
         return f"{self.guide.name}: copy in house style"
+
+    @property
+    def path(self) -> str:
+        """The trainings that led to it, in order, in words; empty where there was only one."""
+        trainings = [made for made in self.stages if made.job in METHODS]
+        told = [f"`{made.stage}` ({METHODS[made.job]})" for made in trainings]
+        return ", then ".join(told) if len(told) > 1 else ""
+
+    @property
+    def lora(self) -> bool:
+        """False where a training changed all weights."""
+        return not any(made.settings.get(made.job, {}).get("lora") is False for made in self.stages)
 
     @property
     def fitness(self) -> Mapping[str, Mapping[str, Any]]:
@@ -66,37 +87,72 @@ class ModelSheet:
         return bool(self.board) and "judge" not in self.offline and bool(fit) and all(fit)
 
 
-def made_by(stage: str, record: Mapping[str, Any]) -> Made:
+def made_by(record: Mapping[str, Any]) -> Made:
     """A finished stage by its done.json."""
     counts, settings = record["counts"], record["identity"]["settings"]
-    return Made(stage, settings, counts["expected"], record["seconds"], counts["usd"])
+    rows, seconds = counts["expected"], record["seconds"]
+    return Made(record["stage"], record["job"], settings, rows, seconds, counts["usd"])
 
 
-def merged_names(answered: Mapping[str, Any] | None) -> list[str]:
-    """What the scoreboard calls the merged model, by the answer stage's done.json.
+def names_of(stage: str, answered: Mapping[str, Any] | None) -> list[str]:
+    """What the scoreboard calls the model that a stage wrote, by the answer stage's done.json.
 
     >>> two = [{"name": "golden", "source": "golden"}, {"name": "ours", "source": "merge"}]
-    >>> merged_names({"identity": {"settings": {"answer": {"candidates": two}}}})
+    >>> names_of("merge", {"identity": {"settings": {"answer": {"candidates": two}}}})
     ['ours']
-    >>> merged_names(None)
-    ['sft']
+    >>> names_of("merge", None)
+    []
     """
     settings = answered["identity"]["settings"].get("answer", {}) if answered else {}
-    names = [one["name"] for one in settings.get("candidates", []) if one["source"] == "merge"]
-    return names or ["sft"]
+    return [one["name"] for one in settings.get("candidates", []) if one["source"] == stage]
+
+
+def source_of(name: str, *, embedded: bool) -> Source:
+    """Where a base comes from, without the path that it has on this machine.
+
+    >>> source_of("a/b", embedded=False), source_of("/home/me/qwen", embedded=False)
+    (Source(name='a/b', on_hub=True), Source(name='qwen', on_hub=False))
+    """
+    if embedded:
+        return Source("", on_hub=False)
+    is_path = name.startswith(("/", ".", "~")) or name.count("/") != 1 or Path(name).exists()
+    return Source(Path(name).name if is_path else name, on_hub=not is_path)
+
+
+def adapter_config(content: bytes, base: Source) -> str:
+    """peft's config without the path that the base had on the machine that trained.
+
+    >>> adapter_config(b'{"base_model_name_or_path": "/home/me/x"}', Source("", on_hub=False))
+    '{\n  "base_model_name_or_path": null\n}'
+    """
+    named = {"base_model_name_or_path": base.name if base.on_hub else None}
+    return json.dumps({**json.loads(content), **named}, indent=2)
+
+
+def rated_offline(stages: Sequence[Made]) -> bool:
+    """A stand-in's rating was among the rewards of a training."""
+    return any(
+        made.settings.get("rater", {}).get("base_url") == "offline"
+        and "rater" in made.settings.get("rewards", {}).get("weights", {})
+        for made in stages
+    )
 
 
 def settings_of(made: Made) -> list[tuple[str, str]]:
     """A stage's settings by dotted name; of a path on somebody's machine the last part alone.
 
-    >>> settings_of(Made("sft", {"brand": "b", "sft": {"epochs": 3, "lora": {"r": 16}}}, 1, 1, 0))
+    >>> lora = {"brand": "b", "sft": {"epochs": 3, "lora": {"r": 16}}}
+    >>> settings_of(Made("sft", "sft", lora, 1, 1, 0))
     [('sft.epochs', '3'), ('sft.lora.r', '16')]
-    >>> settings_of(Made("sft", {"base": {"model": "/home/me/qwen"}}, 1, 1, 0))
+    >>> asked = {"base": {"model": "/home/me/qwen"}, "rater": {"base_url": "https://ours/v1"}}
+    >>> settings_of(Made("grpo", "grpo", asked, 1, 1, 0))
     [('base.model', 'qwen')]
     """
     found: list[tuple[str, str]] = []
 
     def walk(name: str, value: Any) -> None:
+        if name.split(".")[-1] in UNTOLD:
+            return
         if isinstance(value, Mapping):
             for key, inner in value.items():
                 walk(f"{name}.{key}" if name else str(key), inner)
@@ -153,7 +209,7 @@ def front_matter(sheet: ModelSheet) -> Any:
         language=[sheet.guide.language],
         library_name="transformers" if whole else "peft",
         pipeline_tag="text-generation",
-        tags=["advertising", "house-style", "lora", "synthetic-data"],
+        tags=["advertising", "house-style", *["lora"] * sheet.lora, "synthetic-data"],
         **{key: value for key, value in optional.items() if value and value != [""]},
     )
 

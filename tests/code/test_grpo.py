@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM
 from jobs.domain.errors import SettingsError, StageError
 from jobs.engines.sums import Sums
 from jobs.runtime.profile import TrainShape
-from jobs.training.grpo.learner import trainer_class
+from jobs.training.grpo.learner import neutral, trainer_class
 from jobs.training.grpo.preparing import schedule
 from jobs.training.grpo.proof import Probe, SyncError, check
 from jobs.training.grpo.settings import Grpo, Rewards, check_syncable, shapes
@@ -74,10 +74,18 @@ def exact_logprobs(trainer: Any, prompt: list[int], rows: list[list[int]]) -> li
 
 
 def made(
-    kind: Any, base: Path, adapter: Path, output: Path, *, wrong_by: float = 0.0, **trl: Any
+    kind: Any,
+    policy: tuple[Path, Path],
+    output: Path,
+    *,
+    wrong_by: float = 0.0,
+    rater: Any = RATER,
+    **trl: Any,
 ) -> Any:
-    """A trainer on one brief whose samples are given."""
+    """A trainer on one brief whose samples are given; a policy is a base and an adapter."""
     from trl import GRPOConfig
+
+    base, adapter = policy
 
     tokenizer = load_tokenizer(base)
     texts = ["温和修护。", "科学配方，温和修护，科学。", "广告", "写一篇温和的广告。"]
@@ -89,18 +97,18 @@ def made(
     def rule(completions: Any, **_: Any) -> list[float]:
         return RULE
 
-    def rater(completions: Any, **_: Any) -> list[float | None]:
-        return RATER
+    def rated(completions: Any, **_: Any) -> list[float | None]:
+        return list(rater)
 
     arguments = GRPOConfig(
         output_dir=str(output), use_cpu=True, bf16=False, report_to=[], num_generations=GROUP,
         per_device_train_batch_size=GROUP, max_steps=1, temperature=0.7, save_strategy="no",
-        multi_objective_aggregation="normalize_then_sum", reward_weights=[1.0, 2.0],
+        multi_objective_aggregation="sum_then_normalize", reward_weights=[1.0, 2.0],
         shuffle_dataset=False, use_vllm=False, disable_tqdm=True, **trl,
     )  # fmt: skip
     trainer = kind(
         model=model,
-        reward_funcs=[rule, rater],
+        reward_funcs=[rule, rated],
         args=arguments,
         train_dataset=Dataset.from_list([{"prompt": PROMPT}]),
         processing_class=tokenizer,
@@ -127,25 +135,18 @@ CPU = TrainShape(workers=1)
 def test_losses_are_trls_own(base: Path, adapter: Path, tmp_path: Path, loss: str) -> None:
     from trl import GRPOTrainer
 
-    settings = {"beta": 0.1, "loss_type": loss}
-    theirs, batch = loss_of(made(GRPOTrainer, base, adapter, tmp_path, **settings))
-    ours, own = loss_of(made(trainer_class(CPU), base, adapter, tmp_path, **settings))
+    settings = {"beta": 0.1, "loss_type": loss, "rater": [0.9, 0.3, 0.1, 0.2]}
+    theirs, batch = loss_of(made(GRPOTrainer, (base, adapter), tmp_path, **settings))
+    ours, own = loss_of(made(trainer_class(CPU), (base, adapter), tmp_path, **settings))
     assert ours == pytest.approx(theirs, rel=1e-4, abs=1e-6)
     for name in ("advantages", "ref_per_token_logps", "importance_sampling_ratio"):
         torch.testing.assert_close(own[name], batch[name], rtol=1e-4, atol=1e-5)
 
 
 def test_advantages_by_hand(base: Path, adapter: Path, tmp_path: Path) -> None:
-    _, batch = loss_of(made(trainer_class(CPU), base, adapter, tmp_path))
-
-    def standard(values: list[float | None]) -> list[float]:
-        there = [value for value in values if value is not None]
-        middle = sum(there) / len(there)
-        spread = math.sqrt(sum((value - middle) ** 2 for value in there) / (len(there) - 1))
-        # A component that is missing adds nothing: it is where the mean of the others is.
-        return [0.0 if value is None else (value - middle) / (spread + 1e-4) for value in values]
-
-    sums = [a + 2 * b for a, b in zip(standard(list(RULE)), standard(RATER), strict=True)]
+    _, batch = loss_of(made(trainer_class(CPU), (base, adapter), tmp_path))
+    # What is missing is where the mean of the others is: (0.9 + 0.1 + 0.2) / 3 = 0.4.
+    sums = [a + 2 * (0.4 if b is None else b) for a, b in zip(RULE, RATER, strict=True)]
     middle = sum(sums) / len(sums)
     spread = math.sqrt(sum((value - middle) ** 2 for value in sums) / (len(sums) - 1))
     wanted = [(value - middle) / (spread + 1e-4) for value in sums]
@@ -153,10 +154,34 @@ def test_advantages_by_hand(base: Path, adapter: Path, tmp_path: Path) -> None:
     assert sorted(batch["advantages"].tolist()) == pytest.approx(sorted(wanted), abs=1e-4)
 
 
+def test_missing_rewards_move_nothing() -> None:
+    nan = math.nan
+    found = torch.tensor([[1.0, nan], [0.0, 0.4], [nan, nan], [1.0, nan], [0.5, nan], [0.5, nan]])
+    wanted = torch.tensor([[1.0, 0.4], [0.0, 0.4], [nan, nan], [1.0, 0.4], [0.5, 0.4], [0.5, 0.4]])
+    torch.testing.assert_close(neutral(found, 3), wanted, equal_nan=True)
+
+
+def test_failing_calls_leave_the_order_of_samples_in_expectation() -> None:
+    torch.manual_seed(0)
+    rated = torch.tensor([0.1, 0.4, 0.6, 0.9])
+    ruled = torch.full((4, 1), 0.5)  # so that no sample is without any value
+
+    def advantages() -> Any:
+        seen = rated.where(torch.rand(4) > 0.3, torch.tensor(math.nan))
+        summed = neutral(torch.cat([ruled, seen[:, None]], dim=1), 4).sum(dim=1)
+        return summed - summed.mean()
+
+    mean = torch.stack([advantages() for _ in range(4000)]).mean(dim=0)
+    centred = rated - rated.mean()
+    shrunk = mean / centred
+    assert float(shrunk.min()) == pytest.approx(float(shrunk.max()), rel=0.05)
+    assert 0.6 < float(shrunk.mean()) < 0.8  # three calls in ten said nothing
+
+
 def test_the_reference_is_the_adapter_not_the_base(
     base: Path, adapter: Path, tmp_path: Path
 ) -> None:
-    trainer = made(trainer_class(CPU), base, adapter, tmp_path, beta=0.1)
+    trainer = made(trainer_class(CPU), (base, adapter), tmp_path, beta=0.1)
     _, batch = loss_of(trainer)
     torch.testing.assert_close(
         batch["ref_per_token_logps"], batch["old_per_token_logps"], rtol=1e-5, atol=1e-6
@@ -172,7 +197,7 @@ def test_the_reference_is_the_adapter_not_the_base(
 
 
 def test_trl_syncs_before_each_steps_samples(base: Path, adapter: Path, tmp_path: Path) -> None:
-    trainer = made(trainer_class(CPU), base, adapter, tmp_path)
+    trainer = made(trainer_class(CPU), (base, adapter), tmp_path)
     loss_of(trainer)
     assert trainer.vllm_generation.syncs == 1
     loss_of(trainer)
@@ -185,10 +210,10 @@ def test_trl_syncs_before_each_steps_samples(base: Path, adapter: Path, tmp_path
 
 def test_importance_correction_is_applied(base: Path, adapter: Path, tmp_path: Path) -> None:
     settings = {"vllm_importance_sampling_mode": "token_truncate"}
-    exact, right = loss_of(made(trainer_class(CPU), base, adapter, tmp_path, **settings))
+    exact, right = loss_of(made(trainer_class(CPU), (base, adapter), tmp_path, **settings))
     wrong_by = 0.2
     perturbed, wrong = loss_of(
-        made(trainer_class(CPU), base, adapter, tmp_path, wrong_by=wrong_by, **settings)
+        made(trainer_class(CPU), (base, adapter), tmp_path, wrong_by=wrong_by, **settings)
     )
     mask = right["completion_mask"].bool()
     torch.testing.assert_close(

@@ -17,11 +17,48 @@ def sheet() -> ModelSheet:
     return ModelSheet(
         run="small", guide=load_guide("yuansu"), base=Source("Qwen/Qwen2.5-0.5B", on_hub=True),
         parts=("model", "adapter"),
-        stages=[Made("sft", {"sft": {"epochs": 3, "lora": {"r": 16}}}, 1200, 90.0, None)],
+        stages=[Made("sft", "sft", {"sft": {"epochs": 3, "lora": {"r": 16}}}, 1200, 90.0, None)],
         learned={"train": 1200, "dev": 40}, board={**board, "examination": fit}, ours=("sft",),
         teacher="deepseek-chat", offline=(), chat=[{"role": "user", "content": "写"}],
         dataset="a/b-data", licence="apache-2.0",
     )  # fmt: skip
+
+
+def trained_twice() -> ModelSheet:
+    """sft, then grpo with a rater behind an address of the maker's own."""
+    it = sheet()
+    asked = {"base_url": "https://models.our-company.example/v1", "model": "rating-model"}
+    asked |= {"api_key_env": "OUR_KEY", "temperature": 0.0}
+    settings = {"grpo": {"steps": 60}, "rewards": {"weights": {"rater": 2.0}}, "rater": asked}
+    settings |= {"judge": asked | {"model": "judging-model"}, "judges": {"second": asked}}
+    later = Made("grpo-2", "grpo", settings, 3840, 600.0, 1.5)
+    return replace(it, stages=[*it.stages, later], ours=("grpo",))
+
+
+def test_every_training_is_told_with_its_settings_but_not_who_was_asked_where() -> None:
+    card = render_model_card(trained_twice())
+    told = "In this order: `sft` (learning from copies), then `grpo-2` (group relative"
+    assert told in card
+    assert "`grpo.steps` = 60" in card
+    assert "`rewards.weights.rater` = 2.0" in card
+    assert "`rater.model` = rating-model" in card
+    assert not [word for word in ("our-company", "OUR_KEY", "judging-model") if word in card]
+    assert "In this order" not in render_model_card(sheet())
+    assert metadata_errors(card) == []
+
+
+def test_a_model_that_did_not_answer_has_no_score_of_its_own() -> None:
+    card = render_model_card(replace(sheet(), ours=()))
+    assert "This model is not among those that answered." in card
+    assert ModelCard(card).data.eval_results is None
+
+
+@pytest.mark.parametrize(("lora", "told"), [({"r": 16}, True), ({}, True), (False, False)])
+def test_lora_is_named_where_it_was_used(lora: object, told: bool) -> None:
+    made = Made("sft", "sft", {"sft": {"lora": lora}}, 1200, 90.0, None)
+    card = render_model_card(replace(sheet(), stages=[made]))
+    assert ("LoRA fine-tuning" in card) == told
+    assert ("lora" in (ModelCard(card).data.tags or [])) == told
 
 
 def table_row(card: str, first: str) -> list[str]:

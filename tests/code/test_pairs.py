@@ -150,8 +150,8 @@ def made(folder: Path, count: int, more: str = "") -> dict[str, Stage]:
 
 
 def test_from_copies_to_pairs(cluster: None, tmp_path: Path) -> None:
-    found = made(tmp_path, 8, more="[degrade]\nnegatives = 3\n")
-    wanted = {copy.draft_id: copy for copy in copies(8) if copy.split != "val"}
+    found = made(tmp_path, 6, more="[degrade]\nnegatives = 3\n")
+    wanted = {copy.draft_id: copy for copy in copies(6) if copy.split != "val"}
     negatives = {row.negative_id: row for row in read_rows(Negative, found["degrade"].folder)}
     kinds = ("weak", "exaggerated", "false")
     assert set(negatives) == {f"{name}!{kind}" for name in wanted for kind in kinds}
@@ -163,7 +163,7 @@ def test_from_copies_to_pairs(cluster: None, tmp_path: Path) -> None:
     assert counts.expected == len(negatives)
     rows, dropped = (read_rows(table, found["pair"].folder) for table in (Pair, Dropped))
     assert len(rows) + len(dropped) == len(negatives)
-    assert len({row.pair_id for row in rows}) == len(rows) > 20
+    assert len({row.pair_id for row in rows}) == len(rows) > 10
     guide = load_guide("yuansu")
     by_text = {(row.text, row.kind): row for row in negatives.values()}
     for row in rows:
@@ -193,12 +193,9 @@ def test_from_copies_to_pairs(cluster: None, tmp_path: Path) -> None:
     )
     assert asked <= paid["calls"] < 2 * asked
 
-    again = found["degrade"].job.main(found["degrade"])
-    assert [bill["calls"] for bill in again.notes["paid"]] == [len(negatives)]  # nothing new
-
 
 def test_without_a_rater_rules_alone_decide(cluster: None, tmp_path: Path) -> None:
-    found = made(tmp_path, 6, more="[degrade]\nkinds = ['false']\n[pair]\nask = false\n")
+    found = made(tmp_path, 3, more="[degrade]\nkinds = ['false']\n[pair]\nask = false\n")
     assert {row.kind for row in read_rows(Negative, found["degrade"].folder)} == {"false"}
     counts = found["pair"].job.main(found["pair"])
     counts.check("pair")

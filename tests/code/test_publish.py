@@ -26,6 +26,7 @@ from tests.wire.unpublished import (
     HELD_OUT,
     TEXTS,
     WEIGHTS,
+    WEIGHTS_OF,
     copies,
     files_under,
     run_of,
@@ -196,6 +197,67 @@ def test_settings_that_cannot_be(
         main(run_of(tmp_path, **settings))
 
 
+EARLY = '{ job = "merge", name = "merge-early" }'
+TWICE = (  # what sft made is merged, and then what grpo made of it
+    *("brief", "clean", "pretrain", "sft", EARLY, "dpo", "grpo", "merge", "answer", "judge"),
+    "evaluate",
+)
+NAMED = '{ job = "publish", inputs = { merge = "merge-early" } }'
+
+
+@pytest.mark.parametrize(
+    ("publish", "stage", "trained", "ours"),
+    [("publish", "merge", ["sft", "dpo", "grpo"], "tuned"), (NAMED, "merge-early", ["sft"], "sft")],
+)
+def test_the_named_merge_is_published_else_the_last(
+    tmp_path: Path, publish: str, stage: str, trained: list[str], ours: str
+) -> None:
+    target = tmp_path / "out"
+    last = run_of(tmp_path, stages=(*TWICE, publish), target=str(target))
+    answer = last.inputs()["answer"].folder
+    record = answer.read_json(DONE)
+    record["identity"]["settings"]["answer"]["candidates"] = [
+        {"name": "sft", "source": "merge-early"},
+        {"name": "tuned", "source": "merge"},
+    ]
+    answer.write_json(DONE, record)
+    main(last)
+    files = files_under(target)
+    assert files["model/model.safetensors"] == WEIGHTS + stage.removeprefix("merge").encode()
+    assert files["model/adapter/adapter_model.safetensors"] == WEIGHTS_OF[trained[-1]]
+    card = files["model/README.md"].decode()
+    table = [line.split(" | ")[0].strip("| ") for line in card.splitlines() if " | 1.0 | " in line]
+    assert table == ["pretrain", *trained, stage]
+    assert f"`{ours}` is this model" in card
+    assert ("In this order: `sft`" in card) == (len(trained) > 1)
+
+
+def test_without_a_merge_the_last_adapter_or_the_named_one_is_published(tmp_path: Path) -> None:
+    for name, publish in (
+        ("grpo", '{ job = "publish" }'),
+        ("sft", '{ job = "publish", inputs = { sft = "sft" } }'),
+    ):
+        target = tmp_path / name
+        stages = ("brief", "clean", "pretrain", "sft", "grpo", publish)
+        main(run_of(tmp_path / f"of-{name}", stages=stages, target=str(target), what=["adapter"]))
+        there = files_under(target)["model/adapter_model.safetensors"]
+        assert there == WEIGHTS_OF[name]
+
+
+def test_a_training_of_all_weights_has_no_adapter_to_publish(tmp_path: Path) -> None:
+    last = run_of(tmp_path, target=str(tmp_path / "out"))
+    (last.inputs()["sft"].folder / "adapter").delete()
+    with pytest.raises(StageError, match="sft has no adapter"):
+        main(last)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_adapter_that_was_not_merged_is_not_published_beside_a_model(tmp_path: Path) -> None:
+    publish = '{ job = "publish", inputs = { sft = "sft" } }'
+    with pytest.raises(SettingsError, match="names an input of job 'sft'"):
+        main(run_of(tmp_path, stages=(*TWICE, publish), target=str(tmp_path / "out")))
+
+
 def test_the_chat_in_the_card_is_the_one_that_was_trained_on(tmp_path: Path) -> None:
     target = tmp_path / "out"
     stage = run_of(tmp_path, target=str(target), what=["model", "cards"])
@@ -218,5 +280,7 @@ def test_a_stage_that_is_not_in_the_config_is_named(tmp_path: Path) -> None:
     known = discover()
     (stage,) = stages_of(load([str(path)], known), known)
     finish(stage)
-    with pytest.raises(SettingsError, match="'adapter', which a stage of job 'sft' makes"):
+    with pytest.raises(
+        SettingsError, match="'adapter', which a stage of job sft or dpo or grpo makes"
+    ):
         main(stage)

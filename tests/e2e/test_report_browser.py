@@ -11,11 +11,12 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from jobs.report import against, main
 from jobs.reporting.page.render import render_page
 from jobs.runtime.stage import Stage
-from tests.finished_run import HOSTILE, SHORT, config, fill, write_run
+from tests.finished_run import HOSTILE, PREFERRED, SHORT, config, fill, write_run
 from tests.large_run import large_findings
 
 CHARTS = {
     *("scores", "differences", "strengths", "funnel", "reasons", "curve", "lengths", "time"),
+    *("unpaired", "accuracy", "margins", "calibration"),
 }
 MOST_BYTES = 5_000_000
 PHONE, DESKTOP = (360, 740), (1280, 900)
@@ -37,14 +38,14 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a small run that has everything, its texts hostile."""
-    last: Stage = write_run(tmp_path_factory.mktemp("small"))
+    last: Stage = write_run(tmp_path_factory.mktemp("small"), PREFERRED)
     main(last)
     return last.folder.local_path() / "index.html"
 
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of 171 briefs, five models, three metrics, and every pair in both orders."""
+    """The report of 171 briefs, five models, three metrics, every pair in both orders, GRPO."""
     path = tmp_path_factory.mktemp("large") / "index.html"
     path.write_text(render_page(large_findings()), encoding="utf-8")
     return path

@@ -1,6 +1,7 @@
 """A run of which all is finished but publishing it."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.finished_run import brief, fill
 STAGES = ("brief", "clean", "pretrain", "sft", "merge", "answer", "judge", "evaluate", "publish")
 HELD_OUT = "这是验证集里的一段文字"  # of a validation product: may be published nowhere
 WEIGHTS = bytes(range(256)) * 40
+WEIGHTS_OF = {"sft": WEIGHTS[:999], "dpo": WEIGHTS[:500], "grpo": WEIGHTS[:400]}  # adapters
 BASE = "/home/somebody/models/base"  # that peft noted where it trained
 
 TEXTS = {
@@ -36,11 +38,18 @@ def copies() -> list[Copy]:
     ]  # fmt: skip
 
 
-def run_of(folder: Path, *, base: str = "embedded", **settings: Any) -> Stage:
-    """A run of which all but publish is finished; its publish stage."""
+def run_of(
+    folder: Path, *, base: str = "embedded", stages: Sequence[str] = STAGES, **settings: Any
+) -> Stage:
+    """A run of which all but publish is finished; its publish stage.
+
+    A stage is a job's name, or as in a config: { job = "merge", name = "early" }.
+    """
     folder.mkdir(exist_ok=True)
     path = folder / "small.toml"
-    listed = ", ".join(f'{{ job = "{job}" }}' for job in STAGES)
+    listed = ", ".join(
+        stage if stage.startswith("{") else f'{{ job = "{stage}" }}' for stage in stages
+    )
     table = "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
     path.write_text(
         f'run = "small"\nbrand = "yuansu"\nstorage = "{folder / "runs"}"\nstages = [{listed}]\n'
@@ -60,13 +69,13 @@ def leave(stage: Stage) -> None:
     fill(stage)
     if stage.job.name == "clean":
         write_rows(copies(), Copy, stage.folder)
-    if stage.job.name == "sft":
+    if stage.job.name in WEIGHTS_OF:
         adapter = stage.folder / "adapter"
         adapter.write_json("adapter_config.json", {"r": 16, "base_model_name_or_path": BASE})
-        adapter.write_bytes("adapter_model.safetensors", WEIGHTS[:999])
+        adapter.write_bytes("adapter_model.safetensors", WEIGHTS_OF[stage.job.name])
     if stage.job.name == "merge":
         model = stage.folder / "model"
-        model.write_bytes("model.safetensors", WEIGHTS)
+        model.write_bytes("model.safetensors", WEIGHTS + stage.name.encode()[len("merge") :])
         model.write_json("config.json", {"model_type": "qwen2"})
         model.write_bytes("tokenizer.json", b"{}")
 

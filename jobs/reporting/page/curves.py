@@ -35,12 +35,16 @@ class Layout:
     known_by: str  # a series that no other kind of log has
     groups: Mapping[str, Sequence[Panel]]
 
+    def knows(self, keys: Sequence[str]) -> bool:
+        """The log with these series is of this kind."""
+        return any(matches(self.known_by, key) is not None for key in keys)
+
 
 POLICY = Layout(
     "rewards/*/mean",
     {
         "Reward and policy": (
-            Panel("reward, the weighted sum", {"reward": "reward"}, near=True),
+            Panel("reward, the weighted sum (axis without 0)", {"reward": "reward"}, near=True),
             Panel("KL to the reference", {"kl": "kl"}),
             Panel("entropy of a token", {"entropy": "entropy"}),
             Panel("mean completion length, in tokens", {"completions/mean_length": "tokens"}),
@@ -97,7 +101,7 @@ def drawn(curve: Curve, marked: Sequence[int] = ()) -> dict[str, Any]:
     A line is drawn through the first group's panels at each of the `marked` steps.
     """
     keys = series(curve)
-    layout = next((one for one in LAYOUTS if any(matches(one.known_by, key) for key in keys)), None)
+    layout = next((one for one in LAYOUTS if one.knows(keys)), None)
     if layout is None:
         return {"groups": {"": panels(curve)}, "left_out": 0}
     groups = {

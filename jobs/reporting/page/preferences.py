@@ -105,11 +105,11 @@ def scorer(figures: Figures) -> dict[str, Any]:
 
 
 def histogram(found: Figures) -> dict[str, Any]:
-    """Bars of a histogram: across, width and height in percent; wrong where all of one is below 0.
+    """Bars of a histogram: across, width and height in percent, and on which side of 0 each lies.
 
     >>> told = histogram({"edges": [-1.0, 0.0, 1.0], "counts": [1, 4]})
-    >>> [(bar["height"], bar["wrong"]) for bar in told["bars"]]
-    [(25.0, True), (100.0, False)]
+    >>> [(bar["height"], bar["side"]) for bar in told["bars"]]
+    [(25.0, 'lost'), (100.0, '')]
     """
     edges, counts = found["edges"], found["counts"]
     axis = spread(min(0.0, edges[0]), max(0.0, edges[-1]))
@@ -121,7 +121,7 @@ def histogram(found: Figures) -> dict[str, Any]:
             "x": axis.at(low),
             "width": max(0.3, axis.at(high) - axis.at(low)),
             "height": round(100 * count / max(1, *counts), 2),
-            "wrong": high <= 0,
+            "side": "lost" if high <= 0 else "soft" if low < 0 else "",
         }
         for low, high, count in zip(edges, edges[1:], counts, strict=False)
     ]

@@ -1,4 +1,4 @@
-"""What a policy wrote while it learned: its alarms, and samples with what they were rewarded for."""
+"""What a policy wrote while it learned: its alarms, and samples with their rewards."""
 
 import json
 from collections import defaultdict
@@ -13,6 +13,7 @@ from jobs.reporting.page.findings import Findings, Policy
 
 BRIEFS = 3  # of the first step and of the last, whose samples are shown
 SAMPLES = 8  # of a brief at the last step
+FOLLOWED = 4  # steps of a brief's history
 LISTED = 100  # steps whose alarms are listed
 
 
@@ -26,14 +27,12 @@ def policies(findings: Findings) -> list[dict[str, Any]]:
     shown = []
     for stage, policy in findings.learned.policies.items():
         steps = sorted({row.step for row in policy.rollouts})
-        ends = [
-            {"step": learned_from(step), "briefs": of_step(findings, policy, step, most)}
-            for step, most in dict(
-                zip((*steps[-1:], *steps[:1]), (SAMPLES, 2), strict=True)
-            ).items()
-        ]
-        shown.append({"stage": stage, "ends": ends})
-    return [one for one in shown if one["ends"]]
+        ends = {step: 2 for step in steps[:1]} | {step: SAMPLES for step in steps[1:][-1:]}
+        briefs = {step: of_step(findings, policy, step, most) for step, most in ends.items()}
+        if briefs:
+            told = [{"step": learned_from(step), "briefs": briefs[step]} for step in briefs]
+            shown.append({"stage": stage, "ends": told})
+    return shown
 
 
 def of_step(findings: Findings, policy: Policy, step: int, most: int) -> list[dict[str, Any]]:
@@ -79,13 +78,13 @@ def samples(findings: Findings, rows: Sequence[Rollout]) -> list[dict[str, Any]]
 
 
 def by_step(findings: Findings, rows: Iterable[Rollout]) -> list[dict[str, Any]]:
-    """A brief's samples in the order of the steps, of each step the best and the worst."""
+    """The best and the worst of a brief's samples at some steps, evenly taken, in their order."""
     steps: dict[int, list[Rollout]] = defaultdict(list)
     for row in rows:
         steps[row.step].append(row)
-    return [
-        one for step in sorted(steps) for one in samples(findings, best_and_worst(steps[step], 2))
-    ]
+    every = sorted(steps)
+    shown = dict.fromkeys([*every[:: -(-len(every) // FOLLOWED) or 1][: FOLLOWED - 1], *every[-1:]])
+    return [one for step in shown for one in samples(findings, best_and_worst(steps[step], 2))]
 
 
 def watched(findings: Findings) -> dict[str, dict[str, Any]]:

@@ -108,8 +108,11 @@ def grpo_arguments(task: GrpoTask, shape: TrainShape, folder: str) -> Any:
 
     settings = task.settings
     free = {
-        # A component that is missing is then neutral: see jobs/training/grpo/rewards.py.
-        "multi_objective_aggregation": "normalize_then_sum",
+        # Not by each brief's own deviation, nor by each component's: briefs and components whose
+        # samples are nearly equal would weigh as much as those with a clear winner. Measured: so
+        # weighted, 40 steps took the demo's policy from 3.80 to 3.35 on dev.
+        "multi_objective_aggregation": "sum_then_normalize",
+        "scale_rewards": "batch",
         "logging_steps": 1,
         "warmup_steps": 0,
         "lr_scheduler_type": "constant_with_warmup",
@@ -166,6 +169,11 @@ def trainer_class(shape: TrainShape) -> Any:
                         self.accelerator.unwrap_model(model), temperature=self.temperature
                     )
 
+        def _calculate_rewards(self, *args: Any, **kwargs: Any) -> Any:
+            """TRL's, (samples of all workers, components), with what is missing made neutral."""
+            self.found = super()._calculate_rewards(*args, **kwargs)
+            return neutral(self.found, self.num_generations)
+
         def _generate_and_score_completions(self, inputs: Any) -> Any:
             output = super()._generate_and_score_completions(inputs)
             if self.watcher is not None and self.model.training:
@@ -173,3 +181,25 @@ def trainer_class(shape: TrainShape) -> Any:
             return output
 
     return Learner
+
+
+def neutral(rewards_NK: Any, group: int) -> Any:
+    """Each missing value (NaN) as the mean of its component over its brief's other samples.
+
+    So it moves no advantage either way, in expectation; TRL would take it as 0. Where a brief has
+    none, as the mean of the step; where the step has none, as 0 for all alike. A sample without
+    any value stays without: TRL leaves it out.
+
+    N samples, K components.
+    """
+    import torch
+
+    count, components = rewards_NK.shape
+    means_BK = rewards_NK.view(-1, group, components).nanmean(dim=1)
+    means_BK = torch.where(means_BK.isnan(), rewards_NK.nanmean(dim=0), means_BK).nan_to_num(0.0)
+    filled_NK = torch.where(
+        rewards_NK.isnan(), means_BK.repeat_interleave(group, dim=0), rewards_NK
+    )
+    nothing_N = rewards_NK.isnan().all(dim=1)
+    filled_NK[nothing_N] = torch.nan
+    return filled_NK

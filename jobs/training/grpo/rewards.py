@@ -1,7 +1,6 @@
 """The components of a reward as TRL calls them: one function each, of values in [0, 1].
 
-What cannot be had is None: TRL centres each component on its own mean over a brief's samples and
-leaves None out of it, so that it moves no advantage either way.
+What cannot be had is None, which the learner makes neutral: it moves no advantage either way.
 """
 
 import json

@@ -86,7 +86,7 @@ class Watcher:
         every: list[Any] = [None] * dist.get_world_size()
         dist.all_gather_object(every, [[row[name] for name in columns] for row in inputs])
         logs = self.trainer._logs
-        names = list(logs["rewards"])
+        names, found = list(logs["rewards"]), self.trainer.found.tolist()
         seen = [
             Seen(
                 brief,
@@ -104,7 +104,7 @@ class Watcher:
             for (brief, prompt, reason, version, tokens), completion, values, advantage in zip(
                 [row for part in every for row in part],
                 logs["completion"],
-                zip(*(logs["rewards"][name] for name in names), strict=True),
+                found,
                 logs["advantages"],
                 strict=True,
             )
