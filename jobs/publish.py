@@ -41,7 +41,7 @@ from jobs.runtime.tables import brief_columns, table_files
 
 CARD = "README.md"
 BOARD = "scoreboard.json"
-ADAPTER_CONFIG = "model_card.adapter_config.json"
+ADAPTER_CONFIG = "adapter_config.json"
 PUBLISHED = ("train", "dev")  # splits; never val
 WRITERS = {"adapter": TUNING, "model": ("merge",), "data": ("clean",)}  # part -> jobs that make it
 

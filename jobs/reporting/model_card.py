@@ -122,8 +122,9 @@ def source_of(name: str, *, embedded: bool) -> Source:
 def adapter_config(content: bytes, base: Source) -> str:
     """peft's config without the path that the base had on the machine that trained.
 
-    >>> adapter_config(b'{"base_model_name_or_path": "/home/me/x"}', Source("", on_hub=False))
-    '{\n  "base_model_name_or_path": null\n}'
+    >>> told = b'{"r": 16, "base_model_name_or_path": "/home/me/x"}'
+    >>> json.loads(adapter_config(told, Source("x", on_hub=False)))
+    {'r': 16, 'base_model_name_or_path': None}
     """
     named = {"base_model_name_or_path": base.name if base.on_hub else None}
     return json.dumps({**json.loads(content), **named}, indent=2)

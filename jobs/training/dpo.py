@@ -9,19 +9,12 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from jobs.domain.errors import SettingsError, StageError
+from jobs.domain.errors import SettingsError
 from jobs.runtime.profile import TrainShape
-from jobs.runtime.storage import Folder
+from jobs.training.adapters import check_reference, policy
+from jobs.training.heads import read_completions_alone
 from jobs.training.preference import BY_LENGTH, PreferenceTask, left_out
 from jobs.training.tuning import Tuning, lora_config, model_arguments, trl_arguments
-
-IGNORED = -100  # the label of tokens without a loss
-ROWS_ROUNDED = 256  # completion tokens: a kernel may be compiled for every number of them
-REFERENCE, POLICY = ".ref.", ".default."  # in the names of TRL's frozen and trained weights
-OTHER_HEADS = (  # what some models do to logits beyond their head, which TRL's head knows
-    *("final_logit_softcapping", "logit_scale", "output_multiplier", "lm_head_multiplier"),
-    *("logits_scaling", "output_router_logits"),
-)
 
 
 class Dpo(Tuning):
@@ -96,7 +89,7 @@ def dpo_trainer(task: PreferenceTask, shape: TrainShape, folder: str, callbacks:
 
     arguments = dpo_arguments(task, shape, folder)  # first: ZeRO-3 has to know before loading
     trainer = trainer_class(task.settings, shape)(
-        model=policy(task, shape),
+        model=policy(task.model, task.adapter, task.settings, shape),
         args=arguments,
         train_dataset=datasets.Dataset.from_list(task.train),
         eval_dataset=datasets.Dataset.from_list(task.dev) if task.dev else None,
@@ -124,44 +117,6 @@ def dpo_arguments(task: PreferenceTask, shape: TrainShape, folder: str) -> Any:
     )
 
 
-def policy(task: PreferenceTask, shape: TrainShape) -> Any:
-    """What is trained: the base with the adapter it goes on from, or a path for TRL to load.
-
-    TRL copies the adapter of a PeftModel into a frozen one named "ref", which is the reference.
-    """
-    from jobs.engines.models import local_model
-
-    path = local_model(task.model)
-    if not task.adapter:
-        return path
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM
-
-    base = AutoModelForCausalLM.from_pretrained(path, **model_arguments(task.settings, shape))
-    return PeftModel.from_pretrained(
-        base,
-        Folder(task.adapter).fetch(),
-        is_trainable=True,
-        autocast_adapter_dtype=shape.zero_stage != 3,  # its gathers want weights of one type
-    )
-
-
-def check_reference(model: Any) -> None:
-    """Raise StageError where the frozen reference is not the adapter that training starts from.
-
-    A reference that is silently the bare base would pull the model back to it.
-    """
-    weights = dict(model.named_parameters())
-    names = [name for name in weights if POLICY in name]
-    for name in names:
-        reference = weights.get(name.replace(POLICY, REFERENCE))
-        same = reference is not None and not reference.requires_grad and reference.numel()
-        if not same or not bool((reference == weights[name]).all()):
-            raise StageError(f"the reference of this training is not its adapter: see {name}.")
-    if not names:
-        raise StageError("the model has no adapter to train; wanted one named 'default'.")
-
-
 def trainer_class(settings: Tuning, shape: TrainShape) -> Any:
     """TRL's DPOTrainer; without a GPU, one whose head reads completion tokens alone.
 
@@ -182,61 +137,3 @@ def trainer_class(settings: Tuning, shape: TrainShape) -> Any:
                 read_completions_alone(self.accelerator.unwrap_model(model))
 
     return CpuTrainer
-
-
-def read_completions_alone(model: Any) -> None:
-    """Replace the head that TRL put on a model by one of torch's own operations, in place.
-
-    Models whose logits are not just their head's product keep TRL's.
-    """
-    from peft import PeftModel
-
-    whole = model.get_base_model() if isinstance(model, PeftModel) else model
-    config = whole.config.get_text_config()
-    if any(getattr(config, name, None) for name in OTHER_HEADS):
-        return
-    theirs = whole.forward
-
-    @functools.wraps(theirs)
-    def forward(*args: Any, fused_lm_head: bool = False, labels: Any = None, **kwargs: Any) -> Any:
-        if not fused_lm_head:
-            return theirs(*args, labels=labels, **kwargs)
-        hidden_BTD = whole.base_model(*args, **kwargs).last_hidden_state
-        return completions_read(hidden_BTD[:, :-1], labels[:, 1:], whole.get_output_embeddings())
-
-    whole.forward = forward
-
-
-def completions_read(hidden_BTD: Any, labels_BT: Any, head: Any) -> Any:
-    """Log-probabilities of the labels and TRL's other figures, 0 where there is no label.
-
-    B rows, T tokens, D width, N tokens with a label, V vocabulary.
-    """
-    import torch
-    from trl.trainer.utils import FusedCausalLMOutput
-
-    mask_BT = labels_BT != IGNORED
-    (places_N,) = mask_BT.flatten().nonzero(as_tuple=True)
-    count = len(places_N)
-    spare = -count % ROWS_ROUNDED
-    padded = torch.cat([places_N, places_N.new_zeros(spare)])
-    logits_NV = head(hidden_BTD.flatten(0, 1)[padded]).float()
-    labels_N = labels_BT.flatten()[padded].clamp(min=0)
-    log_probs_N = -torch.nn.functional.cross_entropy(logits_NV, labels_N, reduction="none")
-    with torch.no_grad():
-        shares_NV = logits_NV.softmax(-1)
-        spread_N = logits_NV.logsumexp(-1) - (shares_NV * logits_NV).sum(-1)
-        others = {
-            "entropy": spread_N,
-            "mean_logits": logits_NV.mean(-1),
-            "is_top1": logits_NV.argmax(-1) == labels_N,
-        }
-
-    def placed(values_N: Any) -> Any:
-        return values_N.new_zeros(mask_BT.shape).masked_scatter(mask_BT, values_N[:count])
-
-    return FusedCausalLMOutput(
-        log_probs=placed(log_probs_N),
-        label_mask=mask_BT,
-        **{name: placed(values_N) for name, values_N in others.items()},
-    )

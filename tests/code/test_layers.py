@@ -27,7 +27,11 @@ ALLOWED = {
     | {"jobs.cleaning", "jobs.sources", "jobs.domain"},
     "serve": {"jobs.engines", "jobs.runtime", "jobs.domain"},
 }
-STANDALONE = ("jobs.llm.offline.teacher", "jobs.llm.offline.judge")  # they share domain alone
+STANDALONE = (  # they share domain alone
+    "jobs.llm.offline.teacher",
+    "jobs.llm.offline.judge",
+    "jobs.llm.offline.rater",
+)
 HEAVY = {"torch", "vllm", "transformers", "trl", "peft", "accelerate", "deepspeed", "datasets"}
 HEAVY_LAYERS = ("jobs.training", "jobs.engines", "serve")
 BANNED = re.compile("utils?|common|helpers?|misc|base|manager")

@@ -197,17 +197,17 @@ def test_settings_that_cannot_be(
         main(run_of(tmp_path, **settings))
 
 
-EARLY = '{ job = "merge", name = "merge-early" }'
+EARLY = '{ job = "merge", name = "merge_early" }'
 TWICE = (  # what sft made is merged, and then what grpo made of it
     *("brief", "clean", "pretrain", "sft", EARLY, "dpo", "grpo", "merge", "answer", "judge"),
     "evaluate",
 )
-NAMED = '{ job = "publish", inputs = { merge = "merge-early" } }'
+NAMED = '{ job = "publish", inputs = { merge = "merge_early" } }'
 
 
 @pytest.mark.parametrize(
     ("publish", "stage", "trained", "ours"),
-    [("publish", "merge", ["sft", "dpo", "grpo"], "tuned"), (NAMED, "merge-early", ["sft"], "sft")],
+    [("publish", "merge", ["sft", "dpo", "grpo"], "tuned"), (NAMED, "merge_early", ["sft"], "sft")],
 )
 def test_the_named_merge_is_published_else_the_last(
     tmp_path: Path, publish: str, stage: str, trained: list[str], ours: str
@@ -217,7 +217,7 @@ def test_the_named_merge_is_published_else_the_last(
     answer = last.inputs()["answer"].folder
     record = answer.read_json(DONE)
     record["identity"]["settings"]["answer"]["candidates"] = [
-        {"name": "sft", "source": "merge-early"},
+        {"name": "sft", "source": "merge_early"},
         {"name": "tuned", "source": "merge"},
     ]
     answer.write_json(DONE, record)

@@ -33,7 +33,7 @@ def page_of(last: Stage) -> str:
 
 def words(html: str) -> str:
     """What a reader sees, in one line."""
-    return " ".join(entities.unescape(re.sub(r"<[^>]+>", " ", html)).split())
+    return " ".join(entities.unescape(re.sub(r"<[^>]+>", " ", html.replace("<wbr>", ""))).split())
 
 
 def section(html: str, name: str) -> str:
@@ -67,7 +67,7 @@ def test_what_the_reward_model_says_of_pairs_it_has_not_seen(last: Stage) -> Non
     assert "ahead by 1.25 on average" in shown
     assert "weak 50 % of 2; length alone 50 %" in shown
     assert "false 100 % of 2; length alone 50 %" in shown
-    assert "paid_ad_ bab 75 % of 4" in shown
+    assert "paid_ad_bab 75 % of 4" in shown
     bars = re.findall(r'<rect class="bar (\w*)".*?: (\d+)</title>', html[html.index("margins") :])
     assert sum(int(count) for _, count in bars) == 4
     assert sum(int(count) for side, count in bars if side == "lost") == 1

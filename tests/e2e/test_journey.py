@@ -18,6 +18,11 @@ STAGES = (
     "pretrain",
     "sft",
     "merge",
+    "degrade",
+    "pair",
+    "reward",
+    "grpo",
+    "merge_grpo",
     "answer",
     "examine",
     "judge",
@@ -25,7 +30,7 @@ STAGES = (
     "evaluate",
     "report",
 )
-MODELS = {"golden", "base", "base_guide", "sft"}
+MODELS = {"golden", "base", "base_guide", "sft", "grpo"}
 
 
 def done(journey: Journey, stage: str) -> dict[str, Any]:

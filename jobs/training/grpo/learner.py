@@ -14,6 +14,7 @@ from jobs.domain.brand import Guide
 from jobs.domain.errors import StageError
 from jobs.runtime.profile import TrainShape
 from jobs.runtime.storage import Folder
+from jobs.training.adapters import check_reference, policy
 from jobs.training.grpo.pool import Pool, Row
 from jobs.training.grpo.rewards import Sources, reward_functions
 from jobs.training.grpo.rollouts import RolloutFunction, tokens_of
@@ -79,7 +80,7 @@ def learner(task: GrpoTask, shape: TrainShape, folder: str, callbacks: list[Any]
     pool = Pool(task.engines, probe) if dist.get_rank() == 0 else None
     sources = Sources(task.guide, task.scorer, task.rater)
     trainer = trainer_class(shape)(
-        model=policy(task, shape),
+        model=policy(task.model, task.adapter, task.settings, shape),
         reward_funcs=reward_functions(list(task.rewards.weights), sources),
         args=arguments,
         train_dataset=datasets.Dataset.from_list(task.train),
@@ -88,6 +89,8 @@ def learner(task: GrpoTask, shape: TrainShape, folder: str, callbacks: list[Any]
         rollout_func=RolloutFunction(task.settings, task.rollouts, pool),
         callbacks=callbacks,
     )
+    if task.adapter and trainer.beta:
+        check_reference(trainer.model)
     sync = Sync(pool, probe, task.rollouts.tolerance)
     sync.trainer = trainer
     trainer.use_vllm = True
@@ -134,19 +137,6 @@ def grpo_arguments(task: GrpoTask, shape: TrainShape, folder: str) -> Any:
 def free_of(settings: Grpo, free: Mapping[str, Any]) -> dict[str, Any]:
     """Our defaults for GRPO, where the config sets nothing; those of all trainings come second."""
     return {name: settings.trl.get(name, value) for name, value in free.items()}
-
-
-def policy(task: GrpoTask, shape: TrainShape) -> Any:
-    """What is trained: the base with a copy of the adapter it goes on from, or a path to load.
-
-    TRL copies the adapter of a PeftModel into a frozen one named "ref", which is the reference.
-    """
-    from jobs.engines.models import local_model
-    from jobs.training.adapters import with_adapter
-
-    if not task.adapter:
-        return local_model(task.model)
-    return with_adapter(task.model, task.adapter, task.settings, shape)
 
 
 def trainer_class(shape: TrainShape) -> Any:
