@@ -14,6 +14,15 @@ from jobs.domain.brand import ROOT
 from jobs.runtime.profile import TrainShape
 from jobs.runtime.storage import Folder
 
+# Without a GPU a step's large tensors are made anew each time. glibc hands their pages back to the
+# system, which clears them again: a third of a step's time here (0.54 s, 0.34 s with these).
+KEEP_PAGES = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**40),
+    "MALLOC_TOP_PAD_": str(2**28),
+}
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -50,6 +59,7 @@ def fit(
         # then filled the log with thousands of lines of byte code.
         "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
         "HF_HUB_DISABLE_TELEMETRY": "1",
+        **({} if on_gpu else KEEP_PAGES),
     }
     trainer = TorchTrainer(
         loop,
