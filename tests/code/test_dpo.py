@@ -86,7 +86,8 @@ def test_the_reference_is_the_sft_adapter(base: Path, adapter: Path, tmp_path: P
     plain = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapter).eval()
     torch.testing.assert_close(policy, log_probs(plain, batch))
     torch.testing.assert_close(reference, policy)
-    assert (bare - policy).abs().min() > 0.1
+    # One row may hardly differ by chance; all together are far beyond what equality allows above.
+    assert (bare - policy).abs().mean() > 0.1
     loss = loss_of(trainer, batch)
     assert loss == pytest.approx(math.log(2), abs=1e-5)  # all log-ratios are 0
     found = trainer.compute_ref_log_probs(model, batch)

@@ -58,6 +58,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     connect(read_profile("laptop"))
     yield
     dist.destroy_process_group()
+    ray.shutdown()
 
 
 def shape(adapters: str) -> EngineShape:
