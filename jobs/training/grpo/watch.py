@@ -156,12 +156,13 @@ class Watcher:
 
     def _figures(self, step: int, seen: list[Seen], total: float | None) -> Figures:
         length = fmean(sample.tokens for sample in seen)
-        first = self._first(length)
+        first = self._first(seen)
+        kinds = [brief_of(sample.brief).content_type for sample in seen]
         language = self.task.guide.language
         due = step % self.task.alarms.every_steps == 0
         return Figures(
             length=length,
-            sft_length=first["length"],
+            sft_length=fmean(first["lengths"][kind] for kind in kinds),
             repeated=fmean(repeated_share(sample.text) for sample in seen),
             copied=fmean(copies_prompt(sample.text, sample.prompt, language) for sample in seen),
             reward=total,
@@ -172,14 +173,24 @@ class Watcher:
             first_entropy=first["entropy"],
         )
 
-    def _first(self, length: float) -> dict[str, float | None]:
-        """Length and entropy of the policy that training began with, kept over restarts."""
+    def _first(self, seen: list[Seen]) -> dict[str, Any]:
+        """Entropy and, by content type, lengths of the policy that training began with.
+
+        A type's length is that of the first step that has it: ads and stories differ threefold, and
+        a step has few briefs. Kept over restarts.
+        """
         folder = self.task.folder
-        if not (folder / FIRST).exists():
-            folder.write_json(FIRST, {"length": length, "entropy": None})
-        found: dict[str, float | None] = folder.read_json(FIRST)
-        if found["entropy"] is None and self.entropy is not None:
+        found: dict[str, Any] = {"lengths": {}, "entropy": None}
+        if (folder / FIRST).exists():
+            found = folder.read_json(FIRST)
+        known = json.dumps(found)
+        tokens: dict[str, list[int]] = {}
+        for sample in seen:
+            tokens.setdefault(brief_of(sample.brief).content_type, []).append(sample.tokens)
+        found["lengths"] = {kind: fmean(one) for kind, one in tokens.items()} | found["lengths"]
+        if found["entropy"] is None:
             found["entropy"] = self.entropy
+        if json.dumps(found) != known:
             folder.write_json(FIRST, found)
         return found
 
