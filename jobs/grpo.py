@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 
-from jobs.domain.errors import StageError
+from jobs.domain.errors import SettingsError, StageError
 from jobs.domain.rows import Rollout
-from jobs.engines.models import TUNING, BaseModelSettings, check_base
+from jobs.engines.models import TUNING, BaseModelSettings, check_base, tuned
 from jobs.engines.rollout import engines
 from jobs.engines.writer import Engine
-from jobs.llm.accounts import Accounts
 from jobs.llm.api import Api
 from jobs.llm.asking import total_usd
 from jobs.llm.budget import Budget
@@ -36,6 +35,7 @@ from jobs.training.grpo.settings import (
     Grpo,
     Rewards,
     Rollouts,
+    check_ahead,
     check_syncable,
 )
 from jobs.training.grpo.watch import ALARMS, ROLLOUTS
@@ -134,8 +134,15 @@ def check(stage: Stage) -> None:
     settings, weights = stage.settings(Grpo), stage.section("rewards", Rewards).weights
     check_base(stage)
     check_syncable(settings)
+    check_ahead(settings, stage.section("rollout", Rollouts))
     check_tuning(settings, preparing.learner_shape(stage))
-    preparing.origin(stage)
+    before = tuned(stage)
+    _, adapter = preparing.origin(stage)
+    if before is not None and adapter and settings.lora:
+        raise SettingsError(
+            f"[{stage.name}.lora] has {', '.join(settings.lora)}, but the adapter of "
+            f"{before.name!r} is trained on as it is. Remove the table, or set it there."
+        )
     if MODEL_REWARD in weights:
         stage.input("reward")
     if RATER in weights:
@@ -151,8 +158,6 @@ JOB = Job(
         "rewards": Rewards,
         "alarms": Alarms,
         "rater": Api,
-        "judge": Api,
-        "judges": Accounts,
         "budget": Budget,
         "base": BaseModelSettings,
     },

@@ -10,13 +10,10 @@ from datasets import Dataset
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from jobs.domain.errors import SettingsError, StageError
 from jobs.engines.sums import Sums
 from jobs.runtime.profile import TrainShape
 from jobs.training.grpo.learner import neutral, trainer_class
-from jobs.training.grpo.preparing import schedule
 from jobs.training.grpo.proof import Probe, SyncError, check
-from jobs.training.grpo.settings import Grpo, Rewards, check_syncable, shapes
 from jobs.training.heads import by_length
 from jobs.training.tokenizer import load_tokenizer
 from tests.tiny_models import tiny_adapter, tiny_model
@@ -272,40 +269,3 @@ def test_proof(said: Any, others: Any, found: str | None) -> None:
         return
     with pytest.raises(SyncError, match=found):
         check("engine 3", said, Probe(POLICY, others), 0.05)
-
-
-def test_schedule_has_every_brief_as_often() -> None:
-    rows = [{"brief": str(number)} for number in range(6)]
-    planned = schedule(rows, Grpo(global_batch=16, samples=8, steps=9))
-    counts = [sum(row == one for one in planned) for row in rows]
-    assert counts == [3] * 6
-    assert [row["brief"] for row in planned[:6]] != [row["brief"] for row in planned[6:12]]
-    with pytest.raises(StageError, match="takes 7 train briefs, and there are 6"):
-        schedule(rows, Grpo(global_batch=14, samples=2))
-
-
-def test_batches_are_of_whole_groups() -> None:
-    with pytest.raises(ValueError, match="no multiple of 8 samples"):
-        Grpo(global_batch=36)
-    shape = TrainShape(workers=2, batch_per_device=16)
-    assert shapes(Grpo(global_batch=64), shape) == {"num_generations": 8, "steps_per_generation": 2}
-
-
-@pytest.mark.parametrize(
-    ("lora", "reason"),
-    [
-        ({"use_dora": True}, "DoRA"),
-        ({"modules_to_save": ["lm_head"]}, "whole modules"),
-        ({"bias": "all"}, "no biases"),
-        ({"target_modules": ["q_proj", "lm_head"]}, "without an adapter"),
-    ],
-)
-def test_adapters_that_engines_cannot_run(lora: dict[str, Any], reason: str) -> None:
-    with pytest.raises(SettingsError, match=reason):
-        check_syncable(Grpo(lora=lora))
-    check_syncable(Grpo(lora=False))
-
-
-def test_unknown_rewards_are_refused() -> None:
-    with pytest.raises(SettingsError, match="'names_produkt'"):
-        Rewards(weights={"names_produkt": 1.0})

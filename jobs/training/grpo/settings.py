@@ -157,6 +157,16 @@ def check_syncable(settings: Grpo) -> None:
         )
 
 
+def check_ahead(settings: Grpo, rollouts: Rollouts) -> None:
+    """Raise SettingsError where the next step's samples are not known to be new ones."""
+    repeated = settings.trl.get("num_iterations", 1)
+    if rollouts.ahead and repeated != 1:
+        raise SettingsError(
+            f"[rollout] ahead = 1 makes samples for every step, and [grpo.trl] num_iterations = "
+            f"{repeated} learns from each batch {repeated} times. Set one of them to its default."
+        )
+
+
 def shapes(settings: Grpo, shape: TrainShape) -> dict[str, int]:
     """TRL's batch fields: every sample of a step is made once, before it, and learned once.
 

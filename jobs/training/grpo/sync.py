@@ -99,12 +99,12 @@ def weights_of(model: Any, version: int, *, with_files: bool) -> Weights:
             tensors = dict(model.state_dict())
             if getattr(config, "tie_word_embeddings", False):
                 tensors.pop("lm_head.weight", None)
+        empty = [key for key, tensor in tensors.items() if not tensor.numel()]
+        if empty:  # in every worker alike: one that raises alone leaves the others waiting
+            raise StageError(f"a weight that should be synced has no numbers: {empty[0]}.")
         if not with_files:
             return Weights(version, {}, rank)
         kept = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
-    empty = [key for key, tensor in kept.items() if not tensor.numel()]
-    if empty:
-        raise StageError(f"a weight that should be synced has no numbers: {empty[0]}.")
     return Weights(version, {name: save(kept, {"format": "pt"}), **settings_files(config)}, rank)
 
 
