@@ -2,8 +2,9 @@
 
 python -m jobs.degrade configs/demo.toml
 
-Paid. Each copy of train and dev gets one kind of prompts/degrade/ or more, by the kinds' shares and
-a hash; another kind is another file there. Whether a negative is one, `pair` finds out.
+Paid. Each copy of train and dev, or of a share of them, gets one kind of prompts/degrade/ or more,
+by the kinds' shares and a hash; another kind is another file there. Whether a negative is one,
+`pair` finds out.
 """
 
 import functools
@@ -32,11 +33,13 @@ from jobs.runtime.stage import Counts, Job, Stage
 from jobs.runtime.tables import brief_columns, union, write_dataset
 
 SEED_BITS = 2**31  # services take seeds of 32 bits with a sign
+FINGERPRINTS = 16**16  # that there are
 
 
 class Degrade(Section):
     """How many negatives are written, and in which ways."""
 
+    share: float = Field(default=1, gt=0, le=1, description="of the copies, by a hash")
     negatives: int = Field(default=1, ge=1, description="of each copy, each of another kind")
     seed: int = Field(default=0, description="of drawing kinds, and of asking")
     kinds: tuple[str, ...] = Field(
@@ -86,7 +89,9 @@ def chosen_kinds(run: Stage) -> list[Kind]:
 
 
 def drawn(row: dict[str, Any], kinds: Sequence[Kind], settings: Degrade) -> list[dict[str, Any]]:
-    """A copy as the negatives that are wanted of it."""
+    """A copy as the negatives that are wanted of it, which may be none."""
+    if not is_chosen(row["draft_id"], settings):
+        return []
     chosen = drawn_kinds(row["draft_id"], kinds, settings.negatives, settings.seed)
     return [
         {
@@ -97,6 +102,17 @@ def drawn(row: dict[str, Any], kinds: Sequence[Kind], settings: Degrade) -> list
         }
         for kind in chosen
     ]
+
+
+def is_chosen(draft_id: str, settings: Degrade) -> bool:
+    """The copy is in the share that is made worse; a larger share holds every smaller one.
+
+    >>> chosen = [is_chosen(f"p{n}", Degrade(share=0.3)) for n in range(1000)]
+    >>> 250 < sum(chosen) < 350
+    True
+    """
+    place = int(fingerprint("chosen", str(settings.seed), draft_id), 16)
+    return place < settings.share * FINGERPRINTS
 
 
 def accounts_of(run: Stage, kinds: Sequence[Kind]) -> dict[str, Stage]:

@@ -59,7 +59,9 @@ def main(run: Stage) -> Counts:
             alarms=run.section("alarms", Alarms),
             model=model,
             adapter=adapter,
-            train=preparing.schedule(preparing.chats(run, "train"), settings),
+            train=preparing.schedule(
+                preparing.chats(run, "train", renamed=settings.renamed), settings
+            ),
             dev=preparing.some(preparing.chats(run, "dev"), settings.dev_rows, settings.seed),
             probe=preparing.probe(run),
             engines=engines(engine, preparing.rank_of(run, adapter), run.stage_id),

@@ -69,13 +69,13 @@ def chats(run: Stage, split: str, *, renamed: float = 0.0) -> list[dict[str, Any
 def with_other_names(
     copies: list[dict[str, Any]], run: Stage, share: float
 ) -> Iterator[dict[str, Any]]:
-    """The copies; a share of them, chosen by their ids, with other names in brief and text."""
+    """The copies; a share of them, chosen by their ids, with other names and concentrations."""
     facts, texts = ([row[column] for row in copies] for column in ("facts", "text"))
     renamer = Renamer(facts, texts, run.guide.language)
     for row in copies:
         rng = random.Random(f"{run.settings(Sft).seed}/{row['draft_id']}")
         if rng.random() < share:
-            new_facts, text = renamer.renamed(row["facts"], row["text"], rng)
+            new_facts, text = renamer.altered(row["facts"], row["text"], rng)
             yield {**row, "facts": new_facts, "text": text}
         else:
             yield row

@@ -88,7 +88,7 @@ def dpo(stage: Stage, shared: Brief, hostile: str) -> dict[str, Any]:
 def grpo(stage: Stage, shared: Brief, hostile: str) -> dict[str, Any]:
     """A log with TRL's names, two briefs' samples at each of three steps, an alarm at one."""
     stage.folder.write_json("curve.json", [policy_log(step) for step in range(1, STEPS + 1)])
-    (stage.folder / "alarms").write_json("00000001.json", [ALARM])
+    (stage.folder / "alarms").write_json("00000002.json", [ALARM])
     write_rows(rollouts(shared, hostile), Rollout, stage.folder)
     notes = {"step": STEPS, "chosen_step": 2, "dev_kept": 0.75, "steps_with_alarms": 1}
     return {"expected": 24, "out": 24, "notes": notes}
@@ -109,16 +109,20 @@ def policy_log(step: int) -> dict[str, float]:
 
 
 def rollouts(shared: Brief, hostile: str) -> list[Rollout]:
-    """Of each step and brief as many samples, the advantage growing with their number."""
+    """Of each step and brief as many samples, the better the higher their number.
+
+    They were written one step ahead: from the second on, by weights that lack a step.
+    """
     others = {**shared, "brief_id": "ys-8/paid_ad_bab", "product_id": "ys-8"}
     return [
         Rollout(
-            **brief, rollout_id=f"{brief['brief_id']}@{step}/{number}", step=step, version=step,
-            text=f"{hostile} 第{step}步{number}", finish_reason="length" if number == 2 else "stop",
-            tokens=30 + number, advantage=round(0.5 * (number - 1.5), 2),
+            **brief, rollout_id=f"{brief['brief_id']}@{step}/{number}", step=step,
+            version=max(step - 2, 0), text=f"{hostile} 第{step}步{number}",
+            finish_reason="length" if number == 2 else "stop", tokens=30 + number,
+            advantage=round(0.5 * (number - 1.5), 2),
             rewards=json.dumps({"names_product": 0.25 * number, "reward_model": None}),
         )
-        for step in range(STEPS)
+        for step in range(1, STEPS + 1)
         for brief in (shared, others)
         for number in range(SAMPLES)
     ]  # fmt: skip

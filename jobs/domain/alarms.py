@@ -12,8 +12,8 @@ from statistics import fmean
 from jobs.domain.brand import Guide
 from jobs.domain.errors import PromptError
 from jobs.domain.lexicon import compact
-from jobs.domain.rewards import facts_of
 from jobs.domain.rows import Brief
+from jobs.domain.samples import facts_of
 
 GRAM = 8  # characters of a run that is counted as repeated: longer than most names
 # Characters in a row that a text shares with its prompt. The facts' own phrases are shorter, and

@@ -4,11 +4,14 @@ These are figures, never a reason to drop a text: an advertisement of two senten
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from jobs.domain.figures import plain_numbers
 from jobs.domain.lexicon import compact, folded
 from jobs.domain.naming import ingredient_names
+
+CLAUSE = re.compile("[、，。！？；：,.!?;:\n]")
 
 
 def facts_named(text: str, facts: dict[str, Any], language: str) -> float:
@@ -53,3 +56,35 @@ def encouraged_used(text: str, words: tuple[str, ...]) -> int:
     """
     line = folded(text)
     return sum(folded(word) in line for word in words)
+
+
+def purpose_said(text: str, facts: Mapping[str, Any], language: str) -> list[bool]:
+    """Whether it is said what the hero does, what comes of it, whom it suits: of those there are.
+
+    Each is said where one clause has all the words of a fact (in Chinese: the characters), or of a
+    part of it between commas.
+
+    >>> facts = {"ingredients": [{"name": "泛醇", "role": "舒缓"}], "effects": ["减少紧绷"]}
+    >>> purpose_said("泛醇舒缓肌肤，紧绷还在。", facts, "zh")
+    [True, False]
+    """
+    roles = [entry.get("role") for entry in (facts.get("ingredients") or [])[:1]]
+    wanted = [parts(one) for one in (roles, facts.get("effects"), facts.get("suited_for"))]
+    clauses = CLAUSE.split(folded(text))
+
+    def said(part: str) -> bool:
+        words = part if language == "zh" else part.split()
+        return any(all(word in clause for word in words) for clause in clauses)
+
+    return [any(map(said, one)) for one in wanted if one]
+
+
+def parts(value: Any) -> list[str]:
+    """What a fact says, each part between commas for itself.
+
+    >>> parts(["调节皮脂、匀净肤色", None]), parts("Dry skin, oily skin")
+    (['调节皮脂', '匀净肤色'], ['dry skin', 'oily skin'])
+    """
+    values = value if isinstance(value, list) else [value]
+    every = [part for one in values if one for part in CLAUSE.split(folded(str(one)))]
+    return [part for one in every if (part := one.strip())]

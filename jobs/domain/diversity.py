@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from jobs.domain.text import normalized
 
@@ -114,3 +114,16 @@ def bleu(pairs: Sequence[tuple[int, int]], length: int, reference: int) -> float
         logarithms.append(math.log((matching or 1 / halved) / found))
     brevity = min(0.0, 1 - reference / length)
     return math.exp(brevity + math.fsum(logarithms) / len(logarithms))
+
+
+def runs_again(letters: str, names: Iterable[str], size: int = 8) -> int:
+    """How many runs of so many letters are there again; none that a name is a part of.
+
+    >>> runs_again("abcdefghij" * 2, []), runs_again("abcdefghij" * 2, ["cdefg"])
+    (3, 0)
+    """
+    for name in sorted(filter(None, names), key=len, reverse=True):
+        letters = letters.replace(name, "\n")
+    runs = [letters[place : place + size] for place in range(len(letters) - size + 1)]
+    runs = [run for run in runs if "\n" not in run]
+    return len(runs) - len(set(runs))

@@ -13,6 +13,7 @@ from difflib import SequenceMatcher
 from random import Random
 from typing import Any
 
+from jobs.domain.amounts import amounts_of, with_other_amounts
 from jobs.domain.text import common_characters
 
 IDEOGRAPHS = re.compile(r"[\u4e00-\u9fff]")
@@ -27,10 +28,14 @@ class Renamer:
     """
 
     def __init__(self, facts: Sequence[str], texts: Sequence[str], language: str) -> None:
-        self.language, self.texts = language, texts
+        self.language, self.texts, self.amounts = language, texts, amounts_of(facts)
         self.names = sorted({str(json.loads(one)["name"]) for one in facts})
         own = {unit for one in texts for unit in units(one, language)}
         self.any = common_characters() if language == "zh" else sorted(own)
+
+    def altered(self, facts: str, text: str, rng: Random) -> tuple[str, str]:
+        """A brief's facts and its text with new names, and concentrations that have to be read."""
+        return with_other_amounts(*self.renamed(facts, text, rng), self.amounts, rng)
 
     def renamed(self, facts: str, text: str, rng: Random) -> tuple[str, str]:
         """A brief's facts and its text with new names; the end of a name, its sort, stays.

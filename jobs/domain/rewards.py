@@ -12,23 +12,20 @@ None of them is worth much alone, and each can be had cheaply; they are made to 
   and the reward model, and jobs/domain/alarms.py watches whether they fall as these rise.
 """
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Any
 
 from jobs.domain.accuracy import figures_right
 from jobs.domain.brand import Guide
-from jobs.domain.coverage import encouraged_used
+from jobs.domain.coverage import encouraged_used, purpose_said
 from jobs.domain.damage import in_other_language, is_cut_off
 from jobs.domain.disguise import has_word
+from jobs.domain.diversity import runs_again
 from jobs.domain.lexicon import compact, folded
 from jobs.domain.markup import has_markup
 from jobs.domain.naming import adds_ingredient, ingredient_names
 from jobs.domain.naming import names_product as is_about
-from jobs.domain.prompts import ContentType, content_type
 from jobs.domain.rows import Brief
+from jobs.domain.samples import Sample
 from jobs.domain.text import char_count
 from jobs.domain.wording import asks_for_action, claims, exclaims
 
@@ -38,36 +35,7 @@ GRAM = 4  # characters
 # Share of distinct 4-grams at which a text repeats nothing to speak of, and at which it does little
 # else: nine in ten of the demo's train copies lie above DISTINCT[1].
 DISTINCT = (0.5, 0.9)
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What a model wrote for a brief."""
-
-    brief: Brief
-    guide: Guide
-    text: str
-    finish_reason: str  # stop, or length where it was cut off
-
-    @property
-    def language(self) -> str:
-        """The guide's."""
-        return self.guide.language
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """The product's facts."""
-        return facts_of(self.brief.facts)
-
-    @property
-    def kind(self) -> ContentType:
-        """The content type's front matter."""
-        return content_type(self.brief.content_type, self.brief.language)
-
-    @cached_property
-    def letters(self) -> str:
-        """The text's letters, digits and ideographs."""
-        return compact(self.text)
+RUNS = 12  # of eight letters that come again, at which nothing is left of the reward
 
 
 Reward = Callable[[Sample], float]
@@ -83,13 +51,6 @@ def reward(found: Reward) -> Reward:
 def rule_rewards() -> dict[str, Reward]:
     """Every rule reward by its name, as `[grpo] weights` calls them."""
     return dict(REWARDS)
-
-
-@lru_cache(maxsize=4096)
-def facts_of(facts: str) -> dict[str, Any]:
-    """A brief's facts, parsed once for its many samples."""
-    found: dict[str, Any] = json.loads(facts)
-    return found
 
 
 def example(text: str, finish_reason: str = "stop", kind: str = "paid_ad_fab") -> Sample:
@@ -165,6 +126,20 @@ def figures_true(sample: Sample) -> float:
     """
     found = figures_right(sample.text, sample.facts, sample.language)
     return sum(found) / len(found) if found else 1.0
+
+
+@reward
+def says_what_for(sample: Sample) -> float:
+    """How much it says of these: what the hero does, what comes of it, whom it suits.
+
+    1.0 for a product whose facts have none of the three.
+
+    >>> texts = ("5%泛醇舒缓肌肤，紧绷慢慢减少。", "泛醇，减少紧绷。", "泛醇润护乳。")
+    >>> [says_what_for(example(text)) for text in texts]
+    [1.0, 0.5, 0.0]
+    """
+    said = purpose_said(sample.text, sample.facts, sample.language)
+    return sum(said) / len(said) if said else 1.0
 
 
 @reward
@@ -249,6 +224,21 @@ def no_repetition(sample: Sample) -> float:
     letters = sample.letters
     runs = [letters[place : place + GRAM] for place in range(len(letters) - GRAM + 1)]
     return between(len(set(runs)) / len(runs), DISTINCT) if runs else 0.0
+
+
+@reward
+def says_once(sample: Sample) -> float:
+    """1.0 where no run of eight letters comes twice, names apart; 0.0 where a dozen do.
+
+    A clause that comes again is a small share of a long text, and its worst fault to a reader.
+
+    >>> clause = "洗完脸擦干以后先抹一层"
+    >>> [says_once(example(text)) for text in ("泛醇润护乳，" * 3, clause, f"{clause}；{clause}")]
+    [1.0, 1.0, 0.6666666666666667]
+    """
+    entries = sample.facts.get("ingredients") or []
+    names = [compact(str(one.get("name", ""))) for one in (sample.facts, *entries)]
+    return max(0.0, 1.0 - runs_again(sample.letters, names) / RUNS)
 
 
 @reward

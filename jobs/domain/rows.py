@@ -144,7 +144,7 @@ class Rollout(Brief):
     """A sample of the policy in training, with what it was rewarded for."""
 
     rollout_id: str  # brief_id@step/number
-    step: int  # optimizer steps before it was learned from
+    step: int  # the first optimizer step that learned from it, from 1 as in curve.json
     version: int  # optimizer steps behind the weights that wrote it
     text: str
     finish_reason: str  # stop or length

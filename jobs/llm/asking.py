@@ -20,11 +20,11 @@ from ray.data.expressions import col
 from jobs.domain.errors import StageError
 from jobs.domain.prompts import Message
 from jobs.llm.batches import Call, settle
-from jobs.llm.budget import BudgetSpent, actor_draw
-from jobs.llm.client import Bounds, Client, Endpoint, parameters_of
+from jobs.llm.budget import BudgetSpent
+from jobs.llm.client import Endpoint, opened, parameters_of
 from jobs.llm.faults import Fault
 from jobs.llm.journal import call_key
-from jobs.llm.limiter import NO_SERVICE, cluster_exchange
+from jobs.llm.limiter import NO_SERVICE
 from jobs.llm.merging import Spent, by_batch, spent_by_stage
 from jobs.llm.replies import Reply, Usage
 from jobs.llm.shapes import Shape, Shaped, forms
@@ -71,7 +71,7 @@ class Ask:
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
         self.count = Counter(endpoint.stage_id)
-        self.client: Client = self._await(self._open(endpoint, in_flight))
+        self.client = opened(endpoint, in_flight, self._show)
 
     def __del__(self) -> None:
         if hasattr(self, "client") and self.loop.is_running():
@@ -82,12 +82,6 @@ class Ask:
 
     def _await(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result()
-
-    async def _open(self, endpoint: Endpoint, in_flight: int) -> Client:
-        api = endpoint.api
-        draw = actor_draw(endpoint.purse) if endpoint.purse is not None else None
-        exchange = cluster_exchange(api.account, api.limits)
-        return Client(endpoint, Bounds(exchange, draw, in_flight, self._show))
 
     def _show(self, state: Mapping[str, float]) -> None:
         """The account in the progress line: calls under way of those it bears, and what ails it."""

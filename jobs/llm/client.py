@@ -10,10 +10,10 @@ from typing import Any
 
 from jobs.domain.prompts import Message
 from jobs.llm.api import Api, api_key
-from jobs.llm.budget import Draw, Wallet
+from jobs.llm.budget import Draw, Wallet, actor_draw
 from jobs.llm.faults import Fault, read_completion
 from jobs.llm.journal import Journal, call_key
-from jobs.llm.limiter import Exchange, Permits, Show
+from jobs.llm.limiter import Exchange, Permits, Show, exchange_of
 from jobs.llm.prices import Price
 from jobs.llm.replies import Reply
 from jobs.llm.wire import Wire
@@ -133,6 +133,13 @@ class Client:
         tokens = reply.usage.prompt_tokens + reply.usage.completion_tokens
         self.permits.answered(tokens, dry_for(answer.headers))
         return reply
+
+
+def opened(endpoint: Endpoint, in_flight: int, show: Show | None = None) -> Client:
+    """A client within the account's limits and the run's budget, for the loop that asks first."""
+    api, purse = endpoint.api, endpoint.purse
+    draw = actor_draw(purse) if purse is not None else None
+    return Client(endpoint, Bounds(exchange_of(api.account, api.limits), draw, in_flight, show))
 
 
 def parameters_of(

@@ -98,6 +98,11 @@ def lone_exchange(limits: Limits) -> Exchange:
     return exchange
 
 
+def exchange_of(account: str, limits: Limits) -> Exchange:
+    """With the cluster's limiter, or with one of this process alone where there is no cluster."""
+    return cluster_exchange(account, limits) if ray.is_initialized() else lone_exchange(limits)
+
+
 class Permits:
     """A caller's slots: `async with permits:` around each attempt; outcomes are told afterwards."""
 

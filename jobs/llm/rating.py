@@ -14,12 +14,11 @@ import ray
 
 from jobs.domain.errors import VerdictError
 from jobs.domain.ratings import BEST, parse_rating, render_rating
-from jobs.domain.rewards import Sample
+from jobs.domain.samples import Sample
 from jobs.llm.asking import BUDGET_SPENT
-from jobs.llm.budget import BudgetSpent, actor_draw
-from jobs.llm.client import Bounds, Client, Endpoint
+from jobs.llm.budget import BudgetSpent
+from jobs.llm.client import Client, Endpoint, opened
 from jobs.llm.faults import Fault
-from jobs.llm.limiter import cluster_exchange, lone_exchange
 from jobs.llm.replies import Reply
 from jobs.llm.shapes import Shape, Shaped
 
@@ -74,7 +73,9 @@ class Rating:
 
     async def _one(self, sample: Sample) -> float:
         """Raises Fault, BudgetSpent or VerdictError where there is no rating."""
-        client = self._opened()
+        if self.client is None:
+            self.client = opened(self.endpoint, self.in_flight)
+        client = self.client
 
         async def call(chat: Any, form: Any) -> tuple[Reply, bool]:
             return await client.ask(chat, 0, form)
@@ -84,20 +85,6 @@ class Rating:
         if reply.problem:
             raise Fault(reply.problem, "the rater's reply cannot be used")
         return parse_rating(reply.text)[0]
-
-    def _opened(self) -> Client:
-        """The one client, opened on the loop that first asks."""
-        if self.client is None:
-            api, purse = self.endpoint.api, self.endpoint.purse
-            draw = actor_draw(purse) if purse is not None else None
-            clustered = ray.is_initialized()
-            exchange = (
-                cluster_exchange(api.account, api.limits)
-                if clustered
-                else lone_exchange(api.limits)
-            )
-            self.client = Client(self.endpoint, Bounds(exchange, draw, self.in_flight))
-        return self.client
 
     def _shaped(self, language: str) -> Shaped:
         """Replies of the wrong shape are repaired once, where there is more than one attempt."""

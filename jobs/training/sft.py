@@ -18,7 +18,7 @@ class Sft(Tuning):
 
     epochs: float = Field(default=3, gt=0)
     renamed: float = Field(
-        default=0, ge=0, le=1, description="share of copies learned with invented names"
+        default=0, ge=0, le=1, description="share of copies with invented names and amounts"
     )
     dev_rows: int = Field(default=64, ge=0, description="rows of dev whose loss is measured")
 

@@ -232,11 +232,10 @@ async def allowing_all(report: Report) -> Grant:
 async def test_rows_get_a_reply_or_a_named_error(
     server: Playing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Both want Ray.
+    # The progress line wants Ray.
     told: list[dict[str, float]] = []
     count = lambda *gauges, **sums: told.extend(gauges)  # noqa: E731
     monkeypatch.setattr(asking, "Counter", lambda stage_id: count)
-    monkeypatch.setattr(asking, "cluster_exchange", lambda account, limits: lone_exchange(limits))
     plays = {"good": says(completion()), "long": says(completion("一半", "length"))}
 
     async def by_text(request: web.Request) -> web.StreamResponse:

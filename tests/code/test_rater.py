@@ -9,8 +9,8 @@ import pytest
 
 from jobs.domain.brand import Guide, load_guide
 from jobs.domain.ratings import parse_check, parse_rating, render_check, render_rating
-from jobs.domain.rewards import Sample
 from jobs.domain.rows import Brief
+from jobs.domain.samples import Sample
 from jobs.llm.offline.rater import reply
 
 CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from jobs.domain.amounts import amounts_of, with_other_amounts
 from jobs.domain.brand import BRANDS, facts_json, load_guide
 from jobs.domain.catalog import read_products
 from jobs.domain.renaming import Renamer
@@ -101,3 +102,37 @@ def test_a_name_of_one_character_stays() -> None:
         source,
         "水里有盐",
     )
+
+
+def test_amounts_are_whose_the_brief_says() -> None:
+    """Every amount in a text stands before an ingredient that has it, as before the change."""
+    guide = load_guide("yuansu")
+    products = list(read_products(BRANDS / "yuansu" / "products.jsonl", "zh"))
+    facts = [facts_json(product, guide.name) for product in products]
+    amounts, given, taken = amounts_of(facts), 0, 0
+    for number, (product, source) in enumerate(zip(products, facts, strict=True)):
+        hero = product.ingredients[0]
+        text = f"以{hero.concentration}{hero.name}为主，还有{hero.concentration}{hero.name}。"
+        new_facts, new_text = with_other_amounts(source, text, amounts, Random(number))
+        old, new = json.loads(source)["ingredients"], json.loads(new_facts)["ingredients"]
+        first = new[0].get("concentration", "")
+        assert new_text == f"以{first}{hero.name}为主，还有{first}{hero.name}。"
+        assert [entry["name"] for entry in new] == [entry["name"] for entry in old]
+        for before, after in zip(old[1:], new[1:], strict=True):
+            kept, now = before.get("concentration"), after.get("concentration")
+            assert now == kept if kept else now is None or now in amounts
+            assert not now or now != first or now == kept
+            given += bool(now) and not kept
+        taken += bool(hero.concentration) and not first
+    assert given > len(products) / 2
+    assert 0.05 < taken / len(products) < 0.25
+
+
+def test_an_amount_that_cannot_be_taken_out_stays() -> None:
+    source = '{"ingredients": [{"name": "泛醇", "concentration": "5%"}, {"name": "角鲨烷"}]}'
+    for seed in range(50):
+        facts, text = with_other_amounts(source, "含泛醇，浓度是5%。", ["5%", "2%"], Random(seed))
+        entries = json.loads(facts)["ingredients"]
+        assert text == "含泛醇，浓度是5%。"
+        assert entries[0]["concentration"] == "5%"
+        assert entries[1].get("concentration") in (None, "2%")

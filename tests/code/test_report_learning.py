@@ -122,7 +122,7 @@ def test_that_there_was_no_alarm_is_told_too(last: Stage) -> None:
 
 def test_alarms_at_many_steps_are_counted_and_some_are_listed(last: Stage) -> None:
     folder = last.inputs()["grpo"].folder / "alarms"
-    for step in range(2 * LISTED):
+    for step in range(1, 2 * LISTED + 1):
         folder.write_json(f"{step:08d}.json", ["copying: 0.1; wanted 0", "copying: 0.2; wanted 0"])
     shown = words(section(page_of(last), "training"))
     assert f"copying, {2 * LISTED} steps (1 to {2 * LISTED}); at step {2 * LISTED}: 0.2" in shown
@@ -135,11 +135,12 @@ def test_samples_of_the_first_step_and_of_the_last_stand_best_first(last: Stage)
     ends = [re.search(r"第.*?(\d).*?步.*?(\d)\s*$", words(text)) for text in texts]
     seen = [(int(end[1]), int(end[2])) for end in ends if end is not None]
     everything = list(reversed(range(SAMPLES)))
-    assert seen == 2 * [(0, SAMPLES - 1), (0, 0)] + 2 * [(2, number) for number in everything]
+    assert seen == 2 * [(1, SAMPLES - 1), (1, 0)] + 2 * [(3, number) for number in everything]
     shown = words(html)
     assert "Advantage +0.75 Step 1, 33 tokens" in shown
+    assert "Step 1, 33 tokens, written" not in shown
     assert "names product 0.75, reward model not had" in shown
-    assert "Step 3, 32 tokens, cut off by the limit" in shown
+    assert "Step 3, 32 tokens, cut off by the limit, written by the policy of 1 steps" in shown
     assert "<script>" not in html
 
 

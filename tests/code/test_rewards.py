@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from jobs.domain.brand import load_guide
-from jobs.domain.rewards import Sample, example, rule_rewards
+from jobs.domain.rewards import example, rule_rewards
 from jobs.domain.rows import Brief
+from jobs.domain.samples import Sample
 
 GOOD = (
     "洗完脸就发紧，多半是屏障里的油脂不够。泛醇润护乳含5%泛醇，温和舒缓；角鲨烷补充油脂，"

@@ -34,25 +34,25 @@ def samples(kind: str, tokens: int, rated: float | None = 0.5) -> list[Seen]:
 
 def test_a_step_of_long_texts_is_no_drift(tmp_path: Path) -> None:
     seen = watcher(tmp_path)
-    seen._look(0, [*samples("paid_ad_fab", 60), *samples("social_media_review", 240)])
-    seen._look(1, samples("social_media_review", 260))
-    seen._look(2, samples("paid_ad_fab", 55))
+    seen._look(1, [*samples("paid_ad_fab", 60), *samples("social_media_review", 240)])
+    seen._look(2, samples("social_media_review", 260))
+    seen._look(3, samples("paid_ad_fab", 55))
     assert Folder(str(tmp_path / ALARMS)).names() == []
-    seen._look(3, samples("paid_ad_fab", 120))
-    assert Folder(str(tmp_path / ALARMS)).names() == ["00000003.json"]
+    seen._look(4, samples("paid_ad_fab", 120))
+    assert Folder(str(tmp_path / ALARMS)).names() == ["00000004.json"]
     assert len(Folder(str(tmp_path / ROLLOUTS)).names()) == 4
 
 
 def test_a_fatal_alarm_stops_the_run(tmp_path: Path) -> None:
     seen = watcher(tmp_path, fatal=True)
-    seen._look(0, samples("paid_ad_fab", 60))
-    with pytest.raises(StageError, match="step 1: length_drift: 2.000 times"):
-        seen._look(1, samples("paid_ad_fab", 120))
+    seen._look(1, samples("paid_ad_fab", 60))
+    with pytest.raises(StageError, match="step 2: length_drift: 2.000 times"):
+        seen._look(2, samples("paid_ad_fab", 120))
 
 
 def test_a_rater_that_fails_too_often_stops_the_run(tmp_path: Path) -> None:
     seen = watcher(tmp_path)
-    for step in range(4):
+    for step in range(1, 5):
         seen._look(step, samples("paid_ad_fab", 60, rated=None))
     with pytest.raises(StageError, match="100% of the rater's calls failed over 5 steps"):
-        seen._look(4, samples("paid_ad_fab", 60, rated=None))
+        seen._look(5, samples("paid_ad_fab", 60, rated=None))

@@ -17,11 +17,6 @@ FOLLOWED = 4  # steps of a brief's history
 LISTED = 100  # steps whose alarms are listed
 
 
-def learned_from(step: int) -> int:
-    """The step, as a log counts them, that learned from samples of a step, as tables count them."""
-    return step + 1
-
-
 def policies(findings: Findings) -> list[dict[str, Any]]:
     """Each policy's samples: of the first step the best and the worst, of the last step more."""
     shown = []
@@ -30,7 +25,7 @@ def policies(findings: Findings) -> list[dict[str, Any]]:
         ends = {step: 2 for step in steps[:1]} | {step: SAMPLES for step in steps[1:][-1:]}
         briefs = {step: of_step(findings, policy, step, most) for step, most in ends.items()}
         if briefs:
-            told = [{"step": learned_from(step), "briefs": briefs[step]} for step in briefs]
+            told = [{"step": step, "briefs": briefs[step]} for step in briefs]
             shown.append({"stage": stage, "ends": told})
     return shown
 
@@ -71,7 +66,6 @@ def samples(findings: Findings, rows: Sequence[Rollout]) -> list[dict[str, Any]]
             "row": row,
             "text": marked(row.text, findings.guide, row.facts),
             "rewards": json.loads(row.rewards),
-            "step": learned_from(row.step),
         }
         for row in rows
     ]
@@ -93,7 +87,7 @@ def watched(findings: Findings) -> dict[str, dict[str, Any]]:
     for stage, policy in findings.learned.policies.items():
         record: Mapping[str, Any] = findings.stage(stage) or {"counts": {"notes": {}}}
         notes = record["counts"]["notes"]
-        steps = {learned_from(step): policy.alarms[step] for step in sorted(policy.alarms)}
+        steps = dict(sorted(policy.alarms.items()))
         found[stage] = {
             "steps": notes.get("step"),
             "chosen_step": notes.get("chosen_step"),

@@ -10,6 +10,7 @@ import ray
 
 from jobs.domain.errors import StageError
 from jobs.domain.prompts import render_brief
+from jobs.domain.renaming import Renamer
 from jobs.domain.rows import Brief
 from jobs.engines.models import ADAPTER, MODEL, TUNING, model_path, tuned
 from jobs.engines.scorer import Scorer
@@ -71,10 +72,20 @@ def rank_of(run: Stage, adapter: str) -> int | None:
     return int(max([made.r, *made.rank_pattern.values()]))
 
 
-def chats(run: Stage, split: str) -> Rows:
-    """Every brief of a split as a training row. Validation is refused by `read_briefs`."""
+def chats(run: Stage, split: str, *, renamed: float = 0.0) -> Rows:
+    """Every brief of a split as a training row. Validation is refused by `read_briefs`.
+
+    `renamed` is the share of briefs that get names and amounts of no product, as sft's copies do.
+    """
     rows = read_briefs(run, split).to_pandas().to_dict("records")
-    return [row_of(brief_columns(row), run) for row in sorted(rows, key=lambda r: r["brief_id"])]
+    rows = sorted(rows, key=lambda row: row["brief_id"])
+    facts = [row["facts"] for row in rows]
+    renamer = Renamer(facts, facts, run.guide.language)
+    for row in rows:
+        rng = random.Random(f"{run.settings(Grpo).seed}/{row['brief_id']}")
+        if rng.random() < renamed:
+            row["facts"], _ = renamer.altered(row["facts"], "", rng)
+    return [row_of(brief_columns(row), run) for row in rows]
 
 
 def row_of(columns: dict[str, Any], run: Stage) -> dict[str, Any]:

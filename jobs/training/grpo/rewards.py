@@ -13,8 +13,9 @@ import ray
 
 from jobs.domain.brand import Guide
 from jobs.domain.prompts import Message, render_brief
-from jobs.domain.rewards import Sample, rule_rewards
+from jobs.domain.rewards import rule_rewards
 from jobs.domain.rows import Brief
+from jobs.domain.samples import Sample
 from jobs.training.grpo.settings import MODEL_REWARD, RATER
 
 Values = list[float | None]

@@ -46,6 +46,9 @@ class Grpo(Tuning):
     global_batch: int = Field(default=64, ge=2, description="samples in one optimizer step")
     save_every_steps: int = Field(default=20, ge=1)
     steps: int = Field(default=200, ge=1, description="optimizer steps")
+    renamed: float = Field(
+        default=0, ge=0, le=1, description="share of briefs with invented names and amounts"
+    )
     samples: int = Field(default=8, ge=2, description="of one brief: what an advantage is over")
     dev_rows: int = Field(default=64, ge=0, description="dev briefs that choose the checkpoint")
 

@@ -12,7 +12,7 @@ from jobs.domain.alarms import Figures, canary_texts, copies_prompt, raised, rep
 from jobs.domain.errors import StageError
 from jobs.domain.filters import Checked, first_reason
 from jobs.domain.prompts import content_type
-from jobs.domain.rewards import Sample, facts_of
+from jobs.domain.samples import Sample, facts_of
 from jobs.runtime.progress import Counter
 from jobs.training.grpo.rewards import Found, Sources, brief_of, rewarded, weighted
 from jobs.training.grpo.rollouts import tokens_of
@@ -109,7 +109,8 @@ class Watcher:
                 strict=True,
             )
         ]
-        together(lambda: self._look(int(self.trainer.state.global_step), seen))
+        step = int(self.trainer.state.global_step) + 1  # that learns from them
+        together(lambda: self._look(step, seen))
 
     def _look(self, step: int, seen: list[Seen]) -> None:
         """Keep the samples; raise StageError where they show what must not go on."""
@@ -125,7 +126,8 @@ class Watcher:
             str(alarm)
             for alarm in raised(self._figures(step, seen, total), self.task.alarms.thresholds)
         ]
-        if not alarms:
+        if not alarms:  # those of a step that is done again, after a kill, are of other samples
+            (self.task.folder / ALARMS).delete_file(f"{step:08d}.json")
             return
         (self.task.folder / ALARMS).write_json(f"{step:08d}.json", alarms)
         if self.task.alarms.fatal:
@@ -159,7 +161,7 @@ class Watcher:
         first = self._first(seen)
         kinds = [brief_of(sample.brief).content_type for sample in seen]
         language = self.task.guide.language
-        due = step % self.task.alarms.every_steps == 0
+        due = (step - 1) % self.task.alarms.every_steps == 0  # the first step too
         return Figures(
             length=length,
             sft_length=fmean(first["lengths"][kind] for kind in kinds),
