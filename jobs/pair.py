@@ -5,13 +5,13 @@ python -m jobs.pair configs/demo.toml
 Rules look at every negative first: it has its own defect and no other. What they let pass goes to
 the rater (paid), who is asked the same; then each kind's lengths are balanced. Who decides where
 rules and rater differ stands in jobs/domain/negatives.py. A reply of the rater that cannot be read
-is a Failed row, never a pair. What lengths still tell is measured: pairs.json.
+is a Failed row, never a pair. What lengths still tell is measured, and what words do: pairs.json.
 """
 
 import functools
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -28,6 +28,7 @@ from jobs.domain.filters import Checked
 from jobs.domain.negatives import DEFECTS, Case, Limits, rule_reason
 from jobs.domain.prompts import content_type, render_brief
 from jobs.domain.rows import Brief, Dropped, Failed, Negative, Pair
+from jobs.domain.telltale import Texts, looked_at, words
 from jobs.domain.text import char_count, fingerprint
 from jobs.llm.api import Api
 from jobs.llm.asking import total_usd
@@ -155,6 +156,28 @@ def measured(row: Row) -> Row:
     }  # fmt: skip
 
 
+def texts_of(rows: Dataset, pairs: Iterable[Lengths]) -> list[Texts]:
+    """The texts of the pairs that are looked at: a few thousand of them reach the driver."""
+    names = looked_at((pair.name, pair.kind) for pair in pairs)
+    if not names:
+        return []
+    wanted = rows.filter(functools.partial(is_among, names=names))
+    return [Texts(**row) for row in wanted.map(shown).take_all()]
+
+
+def is_among(row: Row, names: set[str]) -> bool:
+    """The row's negative is one of these."""
+    return row["negative_id"] in names
+
+
+def shown(row: Row) -> Row:
+    """A row as its two texts."""
+    return {
+        "name": row["negative_id"], "kind": row["kind"], "product_id": row["product_id"],
+        "chosen": row["copy"], "rejected": row["text"],
+    }  # fmt: skip
+
+
 def as_pair(row: Row, guide: Guide) -> Row:
     """Copy and negative under a pair's column names; the prompt is the one that sft trains on."""
     prompt = json.dumps(render_brief(Brief(**brief_columns(row)), guide), ensure_ascii=False)
@@ -169,7 +192,7 @@ def as_dropped(row: Row) -> Row:
 
 
 def figures_of(sound: Dataset, unsound: Dataset) -> dict[str, Any]:
-    """Pairs by kind, what was dropped by kind and reason, and what lengths tell of the pairs."""
+    """Pairs by kind, what was dropped by kind and reason, what lengths and words tell of pairs."""
     gone = unsound.select_columns(["kind", "reason"]).take_all() if unsound.count() else []
     reasons: dict[str, dict[str, int]] = {}
     for (kind, reason), count in Counter(
@@ -178,7 +201,8 @@ def figures_of(sound: Dataset, unsound: Dataset) -> dict[str, Any]:
         reasons.setdefault(kind, {})[reason] = count
     pairs = lengths_of(sound) if sound.count() else []
     kinds = dict(Counter(pair.kind for pair in pairs).most_common())
-    return {"kinds": kinds, "reasons": reasons, "lengths": clues(pairs)}
+    told = {"lengths": clues(pairs), "words": words(texts_of(sound, pairs))}
+    return {"kinds": kinds, "reasons": reasons, **told}
 
 
 def refuse_clue(run: Stage, lengths: dict[str, dict[str, Any]]) -> None:

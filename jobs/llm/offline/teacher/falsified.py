@@ -1,19 +1,27 @@
-"""A text in which one or two facts are another product's, and every other word is as it was."""
+"""A text in which one or two facts are another product's, and every other word is as it was.
+
+What is put in is drawn from banks of what is true elsewhere, each value by how many products have
+it, and what is exchanged is a value of these banks too, as long as the text has one. So a value is
+about as often the true one of a pair as the false one, and only the facts tell which it is. In
+plans.<language>.degrade.toml stands where the counts are from.
+"""
 
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from jobs.domain.text import char_count
 from jobs.llm.offline.teacher.chat import Asked
-from jobs.llm.offline.teacher.defects import insert_sentence, replaced_number
+from jobs.llm.offline.teacher.defects import NUMBER, insert_sentence, replaced_number
 from jobs.llm.offline.teacher.facts import ingredients, strings
 from jobs.llm.offline.teacher.weak import masked, unmasked
 
 TRIES = 10  # for a text of the wanted length
+FAR = 5  # times the one amount is the other, at most
 
-Change = Callable[[str, Asked, random.Random], str]
+Bank = Mapping[str, float]  # what is true elsewhere, and how often
+Stated = Callable[[Asked], list[str]]
 
 
 def falsified(asked: Asked, rng: random.Random, *, count: int = 0) -> tuple[str, tuple[str, ...]]:
@@ -31,84 +39,97 @@ def falsified(asked: Asked, rng: random.Random, *, count: int = 0) -> tuple[str,
 
 def once(asked: Asked, rng: random.Random, wanted: int) -> tuple[str, tuple[str, ...]]:
     """One try. The product's name stays, though an ingredient's may be a part of it."""
-    text, flaws = masked(asked), list[str]()
-    for name in rng.sample(sorted(CHANGES), len(CHANGES)):
-        if len(flaws) < wanted:
-            changed = CHANGES[name](text, asked, rng)
-            flaws += [name] * (changed != text)
-            text = changed
-    if not flaws:
+    text, flaws, exchanges = masked(asked), list[str](), dict[str, str]()
+    for known in (True, False):  # a value that no bank has is exchanged where there is no other
+        for name in rng.sample(sorted(FACTS), len(FACTS)):
+            if len(flaws) < (wanted if known else 1):
+                found = exchange(name, text, asked, rng, known=known)
+                flaws += [name] * (not found.keys() <= exchanges.keys())
+                exchanges = found | exchanges
+    if flaws:
+        text = with_exchanges(text, exchanges)
+    else:
         text, flaws = with_statement(text, asked, rng), ["stated"]
     return unmasked(text, asked).strip(), tuple(flaws)
 
 
-def other_concentration(text: str, asked: Asked, rng: random.Random) -> str:
-    """An ingredient's concentration is another."""
-    stated = [str(e["concentration"]) for e in ingredients(asked.facts) if e.get("concentration")]
-    return other_number(text, stated, rng)
+def exchange(
+    name: str, text: str, asked: Asked, rng: random.Random, *, known: bool
+) -> dict[str, str]:
+    """One of a fact's values that stand in the text, and what is to stand there; none may fit."""
+    bank, true = bank_of(name, asked), FACTS[name](asked)
+    shown = [one for one in true if (one in bank) == known and stands(one, text, asked)]
+    if not shown:
+        return {}
+    value = rng.choice(shown)
+    false = other_value(name, value, asked, rng)
+    return {value: false} if false != value else {}
 
 
-def other_size(text: str, asked: Asked, rng: random.Random) -> str:
-    """The size is another."""
-    return other_number(text, strings(asked.facts.get("size")), rng)
+def stands(value: str, text: str, asked: Asked) -> bool:
+    """The value stands there, not as the end of a longer amount or as a part of another fact."""
+    longer = (one for one in said(asked.facts) if value in one and value != one and one in text)
+    return re.search(as_pattern(value), text) is not None and not any(longer)
 
 
-def other_price(text: str, asked: Asked, rng: random.Random) -> str:
-    """The price is another."""
-    return other_number(text, strings(asked.facts.get("price")), rng)
+def as_pattern(value: str) -> str:
+    """What finds the value and no longer amount that ends in it."""
+    return rf"(?<![\d.]){re.escape(value)}"
 
 
-def other_number(text: str, stated: list[str], rng: random.Random) -> str:
-    """One of the stated amounts, exchanged wherever it stands."""
-    shown = [value for value in stated if stands(value, text)]
-    return replaced_number(text, rng, value=rng.choice(shown), true=stated) if shown else text
+def said(facts: object) -> Iterator[str]:
+    """Every text within the facts."""
+    if isinstance(facts, str):
+        yield facts
+    elif isinstance(facts, Mapping):
+        for one in facts.values():
+            yield from said(one)
+    elif isinstance(facts, list):
+        for one in facts:
+            yield from said(one)
 
 
-def stands(value: str, text: str) -> bool:
-    """The amount stands there, not as the end of a longer one."""
-    return re.search(rf"(?<![\d.]){re.escape(value)}", text) is not None
+def with_exchanges(text: str, exchanges: Mapping[str, str]) -> str:
+    """All of them made at once, wherever the values stand: none is made within another."""
+    pattern = "|".join(map(as_pattern, sorted(exchanges, key=len, reverse=True)))
+    return re.sub(pattern, lambda found: exchanges[found[0]], text)
 
 
-def other_ingredient(text: str, asked: Asked, rng: random.Random) -> str:
-    """One of the ingredients is another."""
-    names = [str(entry["name"]) for entry in ingredients(asked.facts)]
-    return exchanged(text, names, "ingredients", asked, rng)
+def other_value(name: str, value: str, asked: Asked, rng: random.Random) -> str:
+    """Another product's value of this fact, as common as it is.
+
+    Where the bank has none, an amount is another multiple of itself, and other values stay.
+    """
+    true, bank = FACTS[name](asked), bank_of(name, asked)
+    pool = fitting(name, value, asked)
+    if pool:
+        return rng.choices(pool, [bank[one] for one in pool])[0]
+    return replaced_number(value, rng, value=value, true=true) if name in AMOUNTS else value
 
 
-def other_role(text: str, asked: Asked, rng: random.Random) -> str:
-    """An ingredient does something else."""
-    roles = [str(entry["role"]) for entry in ingredients(asked.facts) if entry.get("role")]
-    return exchanged(text, roles, "roles", asked, rng)
+def fitting(name: str, value: str, asked: Asked) -> list[str]:
+    """What the bank has to put in a value's place: nothing that is true too."""
+    true, facts = FACTS[name](asked), str(asked.facts)
+    pool = [one for one in bank_of(name, asked) if not is_near(one, facts, true)]
+    return [one for one in pool if is_alike(one, value)] if name in AMOUNTS else pool
 
 
-def other_effect(text: str, asked: Asked, rng: random.Random) -> str:
-    """The product does something else."""
-    return exchanged(text, strings(asked.facts.get("effects")), "effects", asked, rng)
+def is_alike(one: str, other: str) -> bool:
+    """Two amounts are in one unit, and of one size: nobody knows 50 ml for false without the facts.
+
+    >>> [is_alike("30ml", other) for other in ("50ml", "250ml", "50g")], is_alike("$32", "$45")
+    ([True, False, False], True)
+    """
+    first, second = NUMBER.search(one), NUMBER.search(other)
+    if first is None or second is None or NUMBER.sub("#", one) != NUMBER.sub("#", other):
+        return False
+    low, high = sorted((float(first[0]), float(second[0])))
+    return high <= FAR * low
 
 
-def other_skin(text: str, asked: Asked, rng: random.Random) -> str:
-    """The product is for somebody else; nobody else is left where it is for everybody."""
-    suited, anybody = strings(asked.facts.get("suited_for")), asked.book.grammar["any_skin"]
-    if any(word in entry.lower() for entry in suited for word in anybody):
-        return text
-    return exchanged(text, suited, "suited_for", asked, rng)
-
-
-def other_texture(text: str, asked: Asked, rng: random.Random) -> str:
-    """The product feels otherwise."""
-    return exchanged(text, strings(asked.facts.get("texture")), "textures", asked, rng)
-
-
-def other_value(text: str, asked: Asked, rng: random.Random) -> str:
-    """The product stands for something else."""
-    return exchanged(text, strings(asked.facts.get("value")), "values", asked, rng)
-
-
-def exchanged(text: str, true: list[str], bank: str, asked: Asked, rng: random.Random) -> str:
-    """One of the true values, exchanged wherever it stands for one that the facts do not have."""
-    shown, facts = [value for value in true if value in text], str(asked.facts)
-    pool = [one for one in asked.book.degrade[bank] if not is_near(one, facts, true)]
-    return text.replace(rng.choice(shown), rng.choice(pool)) if shown and pool else text
+def bank_of(name: str, asked: Asked) -> Bank:
+    """What is true elsewhere of this fact."""
+    return dict(asked.book.degrade[FACT_BANKS[name]])
 
 
 def is_near(value: str, facts: str, true: list[str]) -> bool:
@@ -128,7 +149,7 @@ def with_statement(text: str, asked: Asked, rng: random.Random) -> str:
     for fact in ("price", "size"):
         value = str(facts.get(fact) or "")
         if any(sign.isdigit() for sign in value):
-            false = replaced_number(value, rng, value=value, true=[value])
+            false = other_value(fact, value, asked, rng)
             form = rng.choice(asked.book.defects[f"false_{fact}"]).replace("{x}", false)
             return insert_sentence(text, asked, rng, sentence=form)
     pool = [pair for pair in asked.book.defects["false_ingredients"] if pair[0] not in str(facts)]
@@ -139,14 +160,42 @@ def with_statement(text: str, asked: Asked, rng: random.Random) -> str:
     )
 
 
-CHANGES: Mapping[str, Change] = {
-    "concentration": other_concentration,
-    "size": other_size,
-    "price": other_price,
-    "ingredient": other_ingredient,
-    "role": other_role,
-    "effect": other_effect,
-    "suited_for": other_skin,
-    "texture": other_texture,
-    "value": other_value,
+def of_ingredients(key: str) -> Stated:
+    """Reads one entry of every ingredient."""
+    return lambda asked: [str(one[key]) for one in ingredients(asked.facts) if one.get(key)]
+
+
+def of_product(key: str) -> Stated:
+    """Reads what the product's facts have under a key."""
+    return lambda asked: strings(asked.facts.get(key))
+
+
+def skins(asked: Asked) -> list[str]:
+    """Whom it suits; where that is everybody, nobody else is left."""
+    suited, anybody = strings(asked.facts.get("suited_for")), asked.book.grammar["any_skin"]
+    return [] if any(word in one.lower() for one in suited for word in anybody) else suited
+
+
+AMOUNTS = ("concentration", "size", "price")
+FACTS: Mapping[str, Stated] = {
+    "concentration": of_ingredients("concentration"),
+    "size": of_product("size"),
+    "price": of_product("price"),
+    "ingredient": of_ingredients("name"),
+    "role": of_ingredients("role"),
+    "effect": of_product("effects"),
+    "suited_for": skins,
+    "texture": of_product("texture"),
+    "value": of_product("value"),
+}
+FACT_BANKS: Mapping[str, str] = {
+    "concentration": "concentrations",
+    "size": "sizes",
+    "price": "prices",
+    "ingredient": "ingredients",
+    "role": "roles",
+    "effect": "effects",
+    "suited_for": "suited_for",
+    "texture": "textures",
+    "value": "values",
 }
