@@ -7,35 +7,29 @@ train, dev and val as the list says, else by a hash, so that adding products nev
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from pydantic import Field
 
-from jobs.domain.brand import BRANDS, Product, brand_folder, facts_json
+from jobs.domain.brand import BRANDS, Product, facts_json
 from jobs.domain.catalog import read_products
-from jobs.domain.duplicates import letters
 from jobs.domain.errors import SettingsError
 from jobs.domain.prompts import content_type
 from jobs.domain.rows import Brief, Proposal
-from jobs.domain.text import fingerprint
 from jobs.runtime.command import start
-from jobs.runtime.config import Section
+from jobs.runtime.products import Splits, product_list, split_of
 from jobs.runtime.stage import Counts, Job, Stage
 from jobs.runtime.tables import read_rows, write_rows
 
 SPLITS = ("train", "dev", "val")
 
 
-class BriefSettings(Section):
+class BriefSettings(Splits):
     """What is to be written up."""
 
-    products: str = Field(default="products.jsonl", description="file in the brand's folder")
     content_types: tuple[str, ...] = Field(min_length=1, description="names under prompts/write/")
     train_products: int = Field(default=0, ge=0, description="at most so many; 0: all")
     dev_products: int = Field(default=0, ge=0, description="likewise")
     val_products: int = Field(default=0, ge=0, description="likewise")
-    dev_share: float = Field(default=0.1, ge=0, lt=1, description="where the list has no split")
-    val_share: float = Field(default=0.2, ge=0, lt=1, description="where the list has no split")
 
 
 def main(run: Stage) -> Counts:
@@ -82,11 +76,6 @@ def products_of(run: Stage) -> Iterable[Product]:
     ]
 
 
-def product_list(run: Stage) -> Path:
-    """The file that the settings name."""
-    return brand_folder(run.config.brand) / run.settings(BriefSettings).products
-
-
 def ingredients(product: Product) -> list[str]:
     """The names of what a product is made of."""
     return [ingredient.name for ingredient in product.ingredients]
@@ -96,17 +85,6 @@ def has_new_hero(product: Product, known: set[str]) -> bool:
     """Its first ingredient is not known; a product without ingredients has no hero."""
     heroes = ingredients(product)[:1]
     return bool(heroes) and heroes[0] not in known
-
-
-def split_of(product: Product, settings: BriefSettings) -> str:
-    """The product's own split, else by its id; by its name where it comes with several values."""
-    if product.split:
-        return product.split
-    key = letters(product.name) if product.value else product.product_id
-    place = int(fingerprint("split", key), 16) / 16**16
-    if place < settings.val_share:
-        return "val"
-    return "dev" if place < settings.val_share + settings.dev_share else "train"
 
 
 def choose(products: Iterable[Product], settings: BriefSettings) -> Iterator[tuple[Product, str]]:

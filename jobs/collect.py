@@ -2,23 +2,28 @@
 
 python -m jobs.collect configs/values.toml
 
-Texts become examples for the teacher; own chats and preferences go straight to training. Each row
-keeps its place and licence. Pages are fetched politely; one that cannot be had is a Failed row.
+Texts become examples for the teacher; own chats and preferences go straight to training, and own
+copies too, but those about a dev or validation product of the brand's list keep to its split. Each
+row keeps its place and licence. Pages are fetched politely; one that cannot be had is a Failed row.
 """
 
 import asyncio
+from collections.abc import Iterator
 
 from pydantic import Field
 
-from jobs.domain.brand import brand_folder
+from jobs.domain.brand import Product, brand_folder
+from jobs.domain.catalog import read_products
 from jobs.domain.errors import InputError
 from jobs.domain.prompts import content_type
-from jobs.domain.rows import Failed, Refused
+from jobs.domain.rows import Copy, Failed, Refused
 from jobs.runtime.command import start
 from jobs.runtime.config import Section
+from jobs.runtime.products import Splits, product_list, split_of
 from jobs.runtime.stage import Counts, Job, Stage
 from jobs.runtime.tables import write_rows
 from jobs.sources.addresses import FetchError
+from jobs.sources.listed import in_their_splits
 from jobs.sources.pages import Web, fetch_all
 from jobs.sources.reading import Found, Source, check_file, read_file, read_page
 from jobs.sources.sorting import Limits, Sorted, sorted_out
@@ -50,6 +55,8 @@ def main(run: Stage) -> Counts:
         dev_share=settings.dev_share,
     )
     found = sorted_out([*read, *pages], limits)
+    own = in_their_splits(found.rows[Copy], listed(run), run.guide.name)
+    found.rows[Copy] = own
     list_bad_rows(found)
     if not found.taken:
         raise InputError(
@@ -61,6 +68,8 @@ def main(run: Stage) -> Counts:
     write_rows(found.refused, Refused, run.folder)
     write_rows(failed, Failed, run.folder)
     taken = {table.__name__: len(rows) for table, rows in found.rows.items() if rows}
+    held_out = sum(copy.split == "val" for copy in own)
+    taken |= {"of validation products": held_out} if held_out else {}
     return Counts(
         len(read) + len(pages) + len(failed),
         found.taken,
@@ -84,6 +93,19 @@ def from_web(run: Stage, settings: Collect) -> tuple[list[Found], list[Failed]]:
         except FetchError as error:
             failed.append(Failed(source.at, run.name, error.name, str(error)))
     return found, failed
+
+
+def listed(run: Stage) -> Iterator[tuple[Product, str]]:
+    """The products of the brand's list with their splits; none where a teacher proposes them."""
+    path, settings = product_list(run), run.section("brief", Splits)
+    if path.is_file() and not is_proposed(run):
+        for product in read_products(path, run.guide.language):
+            yield product, split_of(product, settings)
+
+
+def is_proposed(run: Stage) -> bool:
+    """True where the config's products are a teacher's, and the list is not read."""
+    return any(spec.job == "propose" for spec in run.config.stages)
 
 
 def language_of(run: Stage, source: Source) -> str:
@@ -112,10 +134,11 @@ def check(run: Stage) -> None:
 JOB = Job(
     name="collect",
     main=main,
-    sections={"collect": Collect},
+    sections={"collect": Collect, "brief": Splits},
     # A file elsewhere is not watched: after changing it, run the stage again with --redo.
     sources=("configs/brands/{brand}", "jobs/sources"),
     needs_ray=False,
+    files=lambda run: [] if is_proposed(run) else [product_list(run)],
     check=check,
 )
 

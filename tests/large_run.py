@@ -52,10 +52,10 @@ def large_findings() -> Findings:
 
 def policy(draw: random.Random) -> Policy:
     """Alarms at every step; 32 briefs with 16 samples each at the first step and at the last."""
-    alarms = {step: ["length_drift: 1.6; wanted 0.6 to 1.5"] * 2 for step in range(STEPS)}
+    alarms = {step: ["length_drift: 1.6; wanted 0.6 to 1.5"] * 2 for step in range(1, STEPS + 1)}
     rows = [
         rollout(draw, f"ys-{number}", step)
-        for step in (0, STEPS - 1)
+        for step in (1, STEPS)
         for number in range(32)
         for _ in range(16)
     ]
@@ -72,7 +72,9 @@ def written(draw: random.Random) -> Written:
             drafts.append(Draft(**one, **name, sample=at, model="m", journal_key="0" * 16))
         bad: dict[str, Any] = {**name, "kind": "weak", "model": "m", "journal_key": "0" * 16}
         negatives.append(Negative(**one, **bad, negative_id=f"{name['draft_id']}!weak"))
-        rollouts += [rollout(draw, one["product_id"], step) for step in range(40) for _ in range(8)]
+        rollouts += [
+            rollout(draw, one["product_id"], step) for step in range(1, 41) for _ in range(8)
+        ]
     return Written([Brief(**one) for one in told], drafts, negatives=negatives, rollouts=rollouts)
 
 
@@ -81,9 +83,9 @@ def rollout(draw: random.Random, product: str, step: int) -> Rollout:
     told = brief(product, "ecommerce_long_form", "train")
     rewards = json.dumps({f"component_{number}": draw.random() for number in range(8)})
     return Rollout(
-        **told, rollout_id=f"{told['brief_id']}@{step}/{draw.random()}", step=step, version=step,
-        text=wording(draw, 450), finish_reason="stop", tokens=300, rewards=rewards,
-        advantage=draw.gauss(0, 1),
+        **told, rollout_id=f"{told['brief_id']}@{step}/{draw.random()}", step=step,
+        version=step - 1, text=wording(draw, 450), finish_reason="stop", tokens=300,
+        rewards=rewards, advantage=draw.gauss(0, 1),
     )  # fmt: skip
 
 

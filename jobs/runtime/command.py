@@ -36,7 +36,9 @@ def load(arguments: Sequence[str], known: dict[str, Job]) -> Whole:
         raise SettingsError("wanted a config first: python -m jobs.<job> configs/demo.toml [...]")
     sections: dict[str, type[Section]] = {}
     for job in known.values():
-        sections.update(job.sections)
+        for name, cls in job.sections.items():
+            if not issubclass(sections.get(name, Section), cls):  # else a fuller one is there
+                sections[name] = cls
     config = read_config(Path(arguments[0]), list(arguments[1:]), sections)
     read_profile(config.profile)  # a wrong one is said now, not at the first stage that needs Ray
     for spec in config.stages:

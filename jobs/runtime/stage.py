@@ -163,7 +163,9 @@ class Stage:
             if not cls.shapes_result:
                 continue
             value = self.settings(cls) if name == self.job.name else self.section(name, cls)
-            settings[name] = value.model_dump(mode="json")
+            # Of a section that another job has more of, what this job knows.
+            known = None if type(value) is cls else set(cls.model_fields)
+            settings[name] = value.model_dump(mode="json", include=known)
         sources = {name: _digest(name, self.config.brand) for name in self.job.sources}
         if self.job.files is not None:
             sources |= {path.name: _content_of(path) for path in self.job.files(self)}

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ KEEP_PAGES = {
     "MALLOC_TRIM_THRESHOLD_": str(2**40),
     "MALLOC_TOP_PAD_": str(2**28),
 }
+TRACKERS = ("WANDB_", "MLFLOW_")  # what the variables of W&B and MLflow begin with
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def fit(
         **({} if on_gpu else KEEP_PAGES),
     }
     trainer = TorchTrainer(
-        loop,
+        with_variables(loop, tracking(os.environ)),
         train_loop_config={"task": task, "shape": shape},
         scaling_config=ScalingConfig(
             num_workers=shape.workers, use_gpu=on_gpu, resources_per_worker=resources
@@ -81,3 +82,28 @@ def fit(
         raise RuntimeError(f"the training {name} ended without a checkpoint")
     every = tuple((one, dict(metrics)) for one, metrics in result.best_checkpoints or ())
     return Fit(dict(result.metrics or {}), result.checkpoint, every)
+
+
+def tracking(environment: Mapping[str, str]) -> dict[str, str]:
+    """What W&B and MLflow are told by variables: address, project, key.
+
+    >>> tracking({"WANDB_MODE": "offline", "MLFLOW_RUN_ID": "7", "HOME": "/", "MY_WANDB_KEY": "x"})
+    {'WANDB_MODE': 'offline', 'MLFLOW_RUN_ID': '7'}
+    """
+    return {name: value for name, value in environment.items() if name.startswith(TRACKERS)}
+
+
+def with_variables(
+    loop: Callable[[Any], None], variables: Mapping[str, str]
+) -> Callable[[Any], None]:
+    """The loop, with these variables set on each worker before it begins.
+
+    Some are keys. A runtime environment would stand in Ray's logs, and a loop's config in the
+    records of Ray Train's runs; a function's own values are written down by neither.
+    """
+
+    def run(config: Any) -> None:
+        os.environ.update(variables)
+        loop(config)
+
+    return run

@@ -78,7 +78,7 @@ def report_callback(stage_id: str) -> Any:
             self.trainer: Any = None
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            """Count steps on the first worker; keep loss and dev loss."""
+            """Count steps on the first worker; keep and show what is told in progress lines."""
             numbers = {key: value for key, value in (logs or {}).items() if key in LOGGED}
             self.last.update(numbers)
             if state.is_world_process_zero:
@@ -100,7 +100,7 @@ def report_callback(stage_id: str) -> Any:
     return Report()
 
 
-LOGGED = ("loss", "eval_loss", "learning_rate")
+LOGGED = ("loss", "eval_loss", "accuracy", "eval_accuracy", "learning_rate")  # TRL's names
 
 
 def engine_of(trainer: Any) -> dict[str, Any]:

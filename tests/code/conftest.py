@@ -1,7 +1,8 @@
-"""A Ray cluster for the test files that need one; each file has its own and takes it down."""
+"""One Ray cluster for all tests here that need one: they come last, and it is taken down."""
 
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 import pytest
@@ -9,6 +10,21 @@ import ray
 
 from jobs.runtime.cluster import connect
 from jobs.runtime.profile import ClusterShape, Profile
+from tests.wire.steps import CANARY
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of this folder without a cluster first: some are about what is done without."""
+    here = Path(__file__).parent
+    places = [place for place, item in enumerate(items) if item.path.parent == here]
+    mine = [items[place] for place in places]
+    for place, item in zip(places, sorted(mine, key=needs_cluster), strict=True):
+        items[place] = item
+
+
+def needs_cluster(item: pytest.Item) -> bool:
+    """Whether a test uses the fixture below."""
+    return "cluster" in getattr(item, "fixturenames", ())
 
 
 def rays_processes() -> list[psutil.Process]:
@@ -21,11 +37,16 @@ def rays_processes() -> list[psutil.Process]:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def cluster() -> Iterator[None]:
-    """Four logical CPUs in this process; a cluster that another file left up is a mistake."""
-    assert not ray.is_initialized(), "an earlier test file left its cluster up"
-    connect(Profile(ray=ClusterShape(logical_cpus=4, object_store_mb=100, data_cpus=2)))
+    """Four logical CPUs in this process, whose workers know the canary key.
+
+    A start takes five seconds, and its first workers as long again: each file had its own once.
+    """
+    assert not ray.is_initialized(), "an earlier test left its cluster up"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CANARY_KEY", CANARY)
+        connect(Profile(ray=ClusterShape(logical_cpus=4, object_store_mb=100, data_cpus=2)))
     yield
     processes = rays_processes()
     ray.shutdown()

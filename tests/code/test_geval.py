@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -190,16 +189,11 @@ def stage_of(folder: Path, run: str, judges: str, answers: list[Answer]) -> Stag
     return stage
 
 
-@pytest.fixture(scope="module")
-def key() -> Iterator[None]:
-    """Set before the cluster starts: workers have its environment."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CANARY_KEY", CANARY)
-        yield
-
-
-@pytest.mark.usefixtures("key", "cluster")
-def test_every_metric_in_every_language_and_no_failure_is_a_number(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("cluster")
+def test_every_metric_in_every_language_and_no_failure_is_a_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CANARY_KEY", CANARY)  # the cluster's workers have it already
     said = {f"case {name}": reply for name, reply in NO_VERDICTS.items()}
     good = [answer(language, text) for language, text in TEXTS.items()]
     bad = [answer("zh", f"文案 case {name}", name) for name in NO_VERDICTS]

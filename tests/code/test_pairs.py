@@ -182,6 +182,10 @@ def test_from_copies_to_pairs(cluster: None, tmp_path: Path) -> None:
         {(kind, why): n for kind, one in figures["reasons"].items() for why, n in one.items()}
     ) == Counter((row.draft_id.rpartition("!")[2], row.reason) for row in dropped)
     assert figures["lengths"]["all"]["pairs"] == len(rows)
+    assert {name: told["pairs"] for name, told in figures["words"].items()} == {
+        "all": len(rows),
+        **figures["kinds"],
+    }
     longer = Counter(char_count(row.rejected) - char_count(row.chosen) > 0 for row in rows
                      if char_count(row.rejected) != char_count(row.chosen))  # fmt: skip
     assert longer[True] == longer[False]

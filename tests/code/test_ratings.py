@@ -17,7 +17,8 @@ from jobs.domain.ratings import (
 )
 from jobs.llm.accounts import in_role
 from jobs.llm.api import Api
-from jobs.llm.raters import check_rater, refuse_judge_as_rater, refuse_judges_prompts
+from jobs.llm.raters import address, check_rater, refuse_judge_as_rater, refuse_judges_prompts
+from jobs.llm.reach import source_digest
 from tests.wire.scripted import house, one_brief, stages
 
 SOUND = {"weak": False, "exaggerated": True, "false": False, "reason": "说得太满"}
@@ -131,8 +132,15 @@ def test_the_judge_is_no_rater(tmp_path: Path, rater: dict[str, str], refused: s
     assert "m1" in str(error.value) or "m2" in str(error.value)
 
 
-def test_two_offline_stand_ins_are_allowed(tmp_path: Path) -> None:
-    check_rater(in_role(stages(tmp_path, "yuansu")["judge"], "rater", Api()))
+def test_two_offline_stand_ins_are_allowed_under_one_address(tmp_path: Path) -> None:
+    judge = stages(tmp_path, "yuansu")["judge"]
+    offline = in_role(judge, "rater", Api())
+    assert address(offline.section("rater", Api)) == address(offline.section("judge", Api))
+    assert source_digest("rater") != source_digest("judge")  # servers of their own
+    check_rater(offline)
+    paid = in_role(in_role(judge, "judge", Api(**PAID)), "rater", Api(**PAID))
+    with pytest.raises(SettingsError, match=r"which is \[judge\] too"):
+        check_rater(paid)
 
 
 def test_a_rater_without_its_key_is_refused(tmp_path: Path) -> None:

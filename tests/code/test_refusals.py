@@ -11,7 +11,7 @@ from jobs.domain.errors import SettingsError
 from jobs.runtime import profile
 from jobs.runtime.command import discover, load, stages_of
 from jobs.runtime.profile import PROFILES, TrainShape, read_profile
-from jobs.training.deepspeed import deepspeed_config
+from jobs.training.deepspeed import accumulation, deepspeed_config
 from jobs.training.refusals import check_tuning
 from jobs.training.sft import Sft
 from jobs.training.tuning import model_arguments, trl_arguments
@@ -102,7 +102,15 @@ def test_a_package_is_wanted_only_by_what_needs_it(
 @pytest.mark.parametrize("lora", [{}, False])
 @pytest.mark.parametrize("stage", [0, 1, 2, 3])
 def test_what_works_passes(stage: int, lora: Any, optimizer: Any) -> None:
-    check_tuning(Sft(lora=lora, optimizer=optimizer), TrainShape(**CPU, zero_stage=stage))
+    """Nothing is said of it, and beside something wrong nothing but that."""
+    shape = TrainShape(**CPU, zero_stage=stage)
+    sound, odd = (Sft(lora=lora, optimizer=optimizer, global_batch=size) for size in (32, 33))
+    check_tuning(sound, shape)
+    with pytest.raises(SettingsError) as caught:
+        check_tuning(odd, shape)
+    with pytest.raises(ValueError, match="33") as reason:
+        accumulation(33, shape)
+    assert str(caught.value) == f"[sft] with this profile: {reason.value}."
 
 
 @pytest.mark.parametrize(
@@ -126,16 +134,33 @@ def test_a_profile_that_cannot_work(
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in PROFILES.glob("*.toml")))
 def test_every_profile_of_ours_trains_as_the_demo_does(packages: set[str], name: str) -> None:
-    check_tuning(Sft(), read_profile(name).train)
+    shape = read_profile(name).train
+    check_tuning(Sft(), shape)
+    per_device, steps = accumulation(Sft().global_batch, shape)
+    assert per_device <= shape.batch_per_device
+    assert per_device * steps * shape.workers == Sft().global_batch
 
 
-def test_sft_is_refused_before_it_starts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("job", ["sft", "reward", "dpo", "grpo"])
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ('precision = "4bit"', "4bit.*needs a GPU"),
+        ('trl = { report_to = "wandb" }', "package wandb is not installed"),
+        ('trl = { report_to = ["tensorboard", "mlflow"] }', "package mlflow is not installed"),
+    ],
+)
+def test_each_training_is_refused_before_it_starts(
+    tmp_path: Path, packages: set[str], job: str, setting: str, message: str
+) -> None:
+    packages -= {"wandb", "mlflow"}
     path = tmp_path / "a.toml"
-    text = 'run = "r"\nbrand = "yuansu"\nprofile = "laptop"\nstages = [{job = "pretrain"}, '
-    path.write_text(text + '{job = "sft"}]\n[sft]\nprecision = "4bit"\n', encoding="utf-8")
+    text = 'run = "r"\nbrand = "yuansu"\nprofile = "laptop"\nstages = [{job = "brief"}, '
+    text += '{job = "pretrain"}, {job = "sft", name = "before"}, {job = "reward", name = "scorer"}'
+    path.write_text(f'{text}, {{job = "{job}"}}]\n[{job}]\n{setting}\n', encoding="utf-8")
     stage = stages_of(load([str(path)], discover()), discover())[-1]
     assert stage.job.check is not None
-    with pytest.raises(SettingsError, match="4bit.*needs a GPU"):
+    with pytest.raises(SettingsError, match=message):
         stage.job.check(stage)
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from jobs.runtime.profile import TrainShape
 from jobs.runtime.stage import Stage, run_stage
 from jobs.training.heldout import Scored, heldout
 from jobs.training.preference import PreferenceTask, left_out, preferences
+from jobs.training.reports import report_callback
 from jobs.training.reward import Reward, reward_trainer, whole_reward
 from tests.tiny_models import own_rows, tiny_model, toy_pairs
 
@@ -121,6 +123,8 @@ def test_without_lora_all_weights_are_trained(base: Path, tmp_path: Path) -> Non
     assert loaded.config.pad_token_id == trainer.processing_class.pad_token_id
 
 
+PROGRESS = ("loss", "accuracy", "learning_rate", "eval_loss", "eval_accuracy")
+
 CONFIG = """
 run = "r"
 brand = "yuansu"
@@ -169,10 +173,14 @@ def test_the_job_learns_on_two_workers(base: Path, tmp_path: Path) -> None:
     )
     assert (better > worse).float().mean() > 0.9
     assert not (folder / "start").exists()
-    assert (
-        json.loads((folder / "curve.json").read_text())[-1]["step"]
-        == record["counts"]["notes"]["step"]
-    )
+    curve = json.loads((folder / "curve.json").read_text())
+    assert curve[-1]["step"] == record["counts"]["notes"]["step"]
+    report, shown = report_callback("r/reward"), dict[str, float]()
+    for entry in curve:
+        report.on_log(None, SimpleNamespace(is_world_process_zero=False), None, logs=entry)
+        shown |= {name: entry[name] for name in PROGRESS if name in entry}
+    assert report.last == shown
+    assert shown.keys() == set(PROGRESS)
 
 
 def pair(margin: float, kind: str = "weak", chosen: float = 0.0, longer: int = 1) -> Scored:
