@@ -161,13 +161,8 @@ def texts_of(rows: Dataset, pairs: Iterable[Lengths]) -> list[Texts]:
     names = looked_at((pair.name, pair.kind) for pair in pairs)
     if not names:
         return []
-    wanted = rows.filter(functools.partial(is_among, names=names))
+    wanted = rows.filter(expr=col("negative_id").is_in(sorted(names)))
     return [Texts(**row) for row in wanted.map(shown).take_all()]
-
-
-def is_among(row: Row, names: set[str]) -> bool:
-    """The row's negative is one of these."""
-    return row["negative_id"] in names
 
 
 def shown(row: Row) -> Row:

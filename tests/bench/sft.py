@@ -28,7 +28,7 @@ from jobs.domain.brand import ROOT
 from jobs.runtime.cluster import connect
 from jobs.runtime.profile import TrainShape, read_profile
 from jobs.runtime.storage import Folder
-from jobs.runtime.trainer import fit
+from jobs.runtime.trainer import KEEP_PAGES, fit
 from jobs.training.sft import Sft, SftTask
 from tests.bench import conclude
 from tests.bench.rivals.sft import TASK
@@ -97,6 +97,7 @@ def without_ray(how: str, folder: Path) -> None:
     line = [sys.executable, "-m", *LAUNCHERS[how], "-m", RIVAL, how, str(folder)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TOKENIZERS_PARALLELISM": "false"}
     environment |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment |= KEEP_PAGES if how == "plain" else {}  # what is measured there is Ray alone
     done = subprocess.run(
         line, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
