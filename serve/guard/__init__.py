@@ -1,0 +1,1 @@
+"""No banned word leaves the endpoint: held back in a stream, unreachable for the sampler."""
