@@ -12,8 +12,9 @@ from jobs.domain.disguise import has_word
 from jobs.domain.filters import Checked
 from jobs.domain.lexicon import folded
 from jobs.domain.measures import MEASURES
-from jobs.domain.rewards import Sample, rule_rewards
+from jobs.domain.rewards import rule_rewards
 from jobs.domain.rows import Brief
+from jobs.domain.samples import Sample
 from jobs.domain.text import char_count
 
 
@@ -40,6 +41,8 @@ RULES = {  # in the order in which they are shown; rewards first
     ),
     "calls_to_action": Rule("asks for what it should", "asks the reader for nothing"),
     "no_repetition": Rule("repeats little", "repeats itself", 0.5),
+    "says_once": Rule("says things once", "says a thing twice", 0.5),
+    "says_what_for": Rule("says what it is for", "does not say what it does, or for whom", 0.5),
     "ended": Rule("ends with a sentence", "is cut off"),
     "own_language": Rule("in the brand's language", "in another language"),
     "plain_text": Rule("plain text", "has markup, a placeholder or a preamble in it"),

@@ -10,8 +10,9 @@ from jobs.domain.brand import Guide, Product, brand_folder, facts_json, load_gui
 from jobs.domain.catalog import read_products
 from jobs.domain.measures import measure
 from jobs.domain.prompts import render_brief
-from jobs.domain.rewards import Sample, rule_rewards
+from jobs.domain.rewards import rule_rewards
 from jobs.domain.rows import Brief
+from jobs.domain.samples import Sample
 from serve.copywriting import Candidate, best, briefed, ranked, read_request
 from serve.rules import RULES, RuleResult, checked, rule_reward
 

@@ -38,7 +38,7 @@ def test_every_beginning_of_a_match_is_begun(language: str) -> None:
             *(p for _, p in near_misses((word,), language)),
         ]
         assert [kind.whole.pattern for kind in kinds] == [each.pattern for each in patterns]
-        for _ in range(120):
+        for _ in range(200):
             text = spelled_at_random(word, language, draw)
             for kind in kinds:
                 for match in kind.whole.finditer(text):
