@@ -202,3 +202,11 @@ def test_values_that_no_bank_has_are_exchanged_where_there_is_no_other() -> None
         text = asked_for(known, "某霜，从未见过的质地，7桶，199元。", seed)
         assert text.startswith("某霜，从未见过的质地，7桶，")
         assert "199元" not in text
+
+
+def test_a_value_that_is_a_part_of_another_is_not_exchanged_in_it() -> None:
+    """The effect stands in the text as half of the role alone."""
+    facts = {"name": "某霜", "ingredients": [{"name": "某醇", "role": "调节皮脂、匀净肤色"}],
+             "effects": ["匀净肤色"]}  # fmt: skip
+    for seed in range(40):
+        assert "调节皮脂、" not in asked_for(facts, "某霜里的某醇，调节皮脂、匀净肤色。", seed)

@@ -1,9 +1,9 @@
 """A text in which one or two facts are another product's, and every other word is as it was.
 
-What is put in is drawn from banks of what is true elsewhere, each value by how many products have
-it, and what is exchanged is a value of these banks too, as long as the text has one. So a value is
-about as often the true one of a pair as the false one, and only the facts tell which it is. In
-plans.<language>.degrade.toml stands where the counts are from.
+What is put in is drawn from banks of what is true elsewhere, and what gives way to it is a value of
+these banks too, as long as the text has one. With the weights that the banks have, a value is about
+as often the true one of a pair as the false one, and only the facts tell which it is. Where the
+weights are from stands in plans.zh.degrade.toml.
 """
 
 import random
@@ -20,7 +20,7 @@ from jobs.llm.offline.teacher.weak import masked, unmasked
 TRIES = 10  # for a text of the wanted length
 FAR = 5  # times the one amount is the other, at most
 
-Bank = Mapping[str, float]  # what is true elsewhere, and how often
+Bank = Mapping[str, float]  # what is true elsewhere, and how likely it is drawn
 Stated = Callable[[Asked], list[str]]
 
 
@@ -96,7 +96,7 @@ def with_exchanges(text: str, exchanges: Mapping[str, str]) -> str:
 
 
 def other_value(name: str, value: str, asked: Asked, rng: random.Random) -> str:
-    """Another product's value of this fact, as common as it is.
+    """Another product's value of this fact, by its weight.
 
     Where the bank has none, an amount is another multiple of itself, and other values stay.
     """
